@@ -1,0 +1,29 @@
+import type { Check, RuleLine } from '../vocabulary.js';
+
+/** What Casbin says of a check, before any governance rule is asked. */
+export type EngineAnswer =
+  /** `rule`: the rule that node-casbin's `enforceEx` would name, if it names one. */
+  | { readonly effect: 'allow'; readonly rule?: RuleLine }
+  /** `explicit`: a rule said deny; else no rule matched. */
+  | { readonly effect: 'deny'; readonly explicit: boolean; readonly rule?: RuleLine }
+  /** The matcher could not be evaluated, most often because it read an absent member. */
+  | { readonly effect: 'error'; readonly message: string };
+
+/**
+ * A loaded model with its rules. Synchronous and without side effects; it never throws for anything
+ * that a check can contain. Built whole, replaced whole.
+ */
+export interface Engine {
+  /** `reference` (node-casbin) or `indexed`. */
+  readonly name: string;
+  /** Number of rules held. */
+  readonly size: number;
+  decide(check: Check): EngineAnswer;
+  /**
+   * The roles that `g` gives the `sub` of this check in its tenant: inherited ones too, at most 10
+   * levels, in breadth-first order, without the subject itself. Empty where the model has no `g`.
+   */
+  rolesOf(check: Pick<Check, 'tenant' | 'subject'>): readonly string[];
+  /** Whether `name` is the name of a role in the tenant: the right-hand side of some `g` rule there. */
+  isRole(name: string, tenant: string): boolean;
+}

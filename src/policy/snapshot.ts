@@ -1,0 +1,27 @@
+import type { Engine } from '../engine/engine.js';
+import type { GovernanceIndex } from '../governance/governance-index.js';
+import type { KeyRing } from '../identity/key-ring.js';
+import type { BundleSettings } from './compiled-bundle.js';
+
+/** The bundle that a snapshot was built from, as decisions and audit events name it. */
+export interface BundleName {
+  readonly number: number;
+  readonly name: string;
+  readonly commit: string | undefined;
+}
+
+/**
+ * Everything that a decision reads, of one revision. Built off to the side, swapped in by one
+ * assignment, never changed: whoever holds one sees one policy from the first step to the last.
+ */
+export interface Snapshot {
+  readonly revision: number;
+  /** Undefined while no bundle was ever applied: every check is then denied. */
+  readonly bundle: BundleName | undefined;
+  readonly engine: Engine;
+  readonly governance: GovernanceIndex;
+  readonly settings: BundleSettings;
+  readonly keys: KeyRing;
+  /** Milliseconds since the epoch when Postgres last confirmed that nothing newer exists. */
+  readonly confirmedAt: number;
+}
