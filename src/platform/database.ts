@@ -1,4 +1,5 @@
-import type { Kysely, Transaction } from 'kysely';
+import { Kysely, PostgresDialect, type Transaction } from 'kysely';
+import pg from 'pg';
 
 /**
  * A connection to Postgres without tables: each folder that keeps something in the database declares
@@ -10,3 +11,41 @@ export type Database = Kysely<{}>;
 /** A transaction on the same terms as `Database`. */
 // oxlint-disable-next-line typescript/no-empty-object-type
 export type DatabaseTransaction = Transaction<{}>;
+
+/** How a pool behaves; the defaults suit the decision path. */
+export interface ConnectionOptions {
+  /** Connections at most; 10 unless given. */
+  readonly max?: number;
+  /** Milliseconds to wait for a free connection; 2,000 unless given. */
+  readonly connectTimeout?: number;
+  /** Milliseconds that one statement may take, on the server; none unless given. */
+  readonly statementTimeout?: number;
+  /** Told of every error on an idle connection: Postgres restarts must not end the process. */
+  readonly onError?: (error: Error) => void;
+}
+
+/** A pool and the typed door to it. */
+export interface Connection {
+  readonly database: Database;
+  readonly pool: pg.Pool;
+  close(): Promise<void>;
+}
+
+/** Opens a pool on `url` (`postgresql://…`). Connects lazily: a wrong address shows at first use. */
+export function connectDatabase(url: string, options: ConnectionOptions = {}): Connection {
+  const pool = new pg.Pool({
+    connectionString: url,
+    max: options.max ?? 10,
+    connectionTimeoutMillis: options.connectTimeout ?? 2_000,
+    application_name: 'countersign',
+    ...(options.statementTimeout === undefined
+      ? {}
+      : { statement_timeout: options.statementTimeout }),
+  });
+  const report = options.onError ?? (() => {});
+  pool.on('error', report);
+  // A client that is checked out has no listener of the pool's: a killed backend would end the process.
+  pool.on('connect', (client) => client.on('error', report));
+  const database: Database = new Kysely({ dialect: new PostgresDialect({ pool }) });
+  return { database, pool, close: () => database.destroy() };
+}
