@@ -63,8 +63,11 @@ export async function up(db: Kysely<unknown>): Promise<void> {
       CHECK (bundle_rank IS NOT NULL OR admin_rank IS NOT NULL)
     )`.execute(db);
   await sql`CREATE UNIQUE INDEX casbin_rule_key ON casbin (ptype, digest)`.execute(db);
+  // The engine's order, the pages of one tenant, and the admin's rules.
   await sql`CREATE INDEX casbin_rank ON casbin (bundle_rank, admin_rank)`.execute(db);
-  await sql`CREATE SEQUENCE casbin_admin_rank`.execute(db);
+  await sql`CREATE INDEX casbin_tenant_rank ON casbin (tenant, bundle_rank, admin_rank)`.execute(db);
+  await sql`
+    CREATE INDEX casbin_admin_rank ON casbin (admin_rank) WHERE admin_rank IS NOT NULL`.execute(db);
 
   await sql`
     CREATE FUNCTION casbin_refuse_outside_writes() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -79,11 +82,21 @@ export async function up(db: Kysely<unknown>): Promise<void> {
     CREATE TRIGGER casbin_refuse_outside_writes
       BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON casbin
       FOR EACH STATEMENT EXECUTE FUNCTION casbin_refuse_outside_writes()`.execute(db);
+
+  // What casbin-pg-adapter would have run: with its migrations marked as done it leaves the table alone.
+  await sql`
+    CREATE TABLE casbin_migrations (
+      id     serial PRIMARY KEY,
+      name   varchar(255) NOT NULL,
+      run_on timestamp NOT NULL
+    )`.execute(db);
+  await sql`
+    INSERT INTO casbin_migrations (name, run_on)
+    VALUES ('1587132340023_initial', now()), ('1591572942519_pkey-and-uniq', now())`.execute(db);
 }
 
 export async function down(db: Kysely<unknown>): Promise<void> {
-  await sql`DROP TABLE casbin`.execute(db);
-  await sql`DROP SEQUENCE casbin_admin_rank`.execute(db);
+  await sql`DROP TABLE casbin_migrations, casbin`.execute(db);
   await sql`DROP FUNCTION casbin_refuse_outside_writes`.execute(db);
   await sql`DROP TABLE active_bundle, bundle_files, bundles, change_log`.execute(db);
 }
