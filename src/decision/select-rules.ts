@@ -1,0 +1,31 @@
+import type { Applied } from '../governance/governance-rule.js';
+import type { GovernanceIndex } from '../governance/governance-index.js';
+import type { ConditionInput } from '../governance/governance-rule.js';
+import type { GovernanceKind } from '../vocabulary.js';
+import type { AppliedByKind, AppliedRule } from './evaluation.js';
+
+/** The governance rules that apply to a check, each under its kind. */
+export function selectRules(index: GovernanceIndex, input: ConditionInput): AppliedByKind {
+  const all = index.applicable(input);
+  return {
+    'time-window': ofKind('time-window', all),
+    'require-comment': ofKind('require-comment', all),
+    'approval-required': ofKind('approval-required', all),
+    'rate-limit': ofKind('rate-limit', all),
+  };
+}
+
+/** No rule of any kind: what applies to a check that Casbin denies. */
+export const NO_RULES: AppliedByKind = {
+  'time-window': [],
+  'require-comment': [],
+  'approval-required': [],
+  'rate-limit': [],
+};
+
+function ofKind<Kind extends GovernanceKind>(
+  kind: Kind,
+  all: readonly Applied[],
+): AppliedRule<Kind>[] {
+  return all.filter((entry): entry is Applied & AppliedRule<Kind> => entry.rule.kind === kind);
+}

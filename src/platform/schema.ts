@@ -1,0 +1,32 @@
+import type { ErrorObject } from 'ajv/dist/2020.js';
+import type { FieldFault } from '../errors.js';
+import {
+  compileSchema as compileValidator,
+  messageOf,
+  ofFittingBranches,
+} from './schema-faults.js';
+
+/** Faults told of one body; more would only repeat them. */
+const MAX_FAULTS = 50;
+
+/**
+ * Compiles the JSON Schema of a request, once. What comes back names everything that keeps a value
+ * from it, each with the JSON pointer of its place; empty where the value is valid.
+ */
+export function compileSchema(schema: object): (value: unknown) => FieldFault[] {
+  const validate = compileValidator(schema);
+  return (value) => {
+    if (validate(value)) return [];
+    const faults = ofFittingBranches(validate.errors ?? []).map((error) => ({
+      path: pathOf(error),
+      message: messageOf(error),
+    }));
+    return faults.slice(0, MAX_FAULTS);
+  };
+}
+
+/** The place of the fault; for a member that is missing or unknown, where it would be or is. */
+function pathOf({ instancePath, params }: ErrorObject): string {
+  const member: unknown = params['missingProperty'] ?? params['additionalProperty'];
+  return typeof member === 'string' ? pointerTo(instancePath, member) : instancePath;
+}
