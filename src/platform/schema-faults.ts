@@ -1,0 +1,192 @@
+import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js';
+import { closest } from './closest.js';
+import { type Position, pointerTo, type YamlDocument, type YamlFault } from './yaml.js';
+
+/**
+ * Compiles a JSON Schema for `schemaFaults`. `patternErrorMessage` beside a `pattern`, a `oneOf` or
+ * an `anyOf` says what was expected (editors show the same sentence); `discriminator` picks the one
+ * branch of a `oneOf` whose faults are told.
+ */
+export function compileSchema(schema: object): ValidateFunction {
+  const ajv = new Ajv2020({ allErrors: true, verbose: true, discriminator: true, strict: false });
+  return ajv.compile(schema);
+}
+
+/**
+ * Everything that keeps a YAML document from its schema, each with its place and a sentence for
+ * people: ``unknown member `coment`, did you mean `comment`?``
+ */
+export function schemaFaults(validate: ValidateFunction, document: YamlDocument): YamlFault[] {
+  const value = document.value === undefined ? null : document.value;
+  if (validate(value)) return [];
+  const errors = ofFittingBranches(validate.errors ?? []);
+  const faults = errors.map((error) => ({
+    ...placeOf(error, document),
+    message: messageOf(error),
+  }));
+  return faults.filter(
+    (fault, index) => faults.findIndex((other) => isSame(fault, other)) === index,
+  );
+}
+
+function isSame(a: YamlFault, b: YamlFault): boolean {
+  return a.line === b.line && a.column === b.column && a.message === b.message;
+}
+
+function placeOf(error: ErrorObject, document: YamlDocument): Position {
+  const { instancePath, params } = error;
+  const member: unknown = params['additionalProperty'] ?? params['propertyName'];
+  if (typeof member === 'string') return document.keyAt(pointerTo(instancePath, member));
+  const tag: unknown = error.keyword === 'discriminator' ? params['tag'] : undefined;
+  if (typeof tag === 'string') return document.at(pointerTo(instancePath, tag));
+  return document.at(instancePath);
+}
+
+/**
+ * Where a value fits none of several shapes, ajv tells what is wrong with it under each. Kept are the
+ * faults of the branch whose type the value has; where there is none, one fault for all branches.
+ */
+export function ofFittingBranches(errors: readonly ErrorObject[]): ErrorObject[] {
+  const dropped = new Set<ErrorObject>();
+  for (const choice of errors) {
+    if (choice.keyword !== 'anyOf' && choice.keyword !== 'oneOf') continue;
+    const branches = new Map<string, ErrorObject[]>();
+    for (const error of errors) {
+      const branch = branchOf(choice, error);
+      if (branch !== undefined) branches.set(branch, [...(branches.get(branch) ?? []), error]);
+    }
+    const fitting = [...branches.values()].find((inside) => !inside.some(isOfAnotherType(choice)));
+    for (const inside of branches.values()) {
+      if (inside !== fitting) for (const error of inside) dropped.add(error);
+    }
+    if (fitting) dropped.add(choice);
+  }
+  for (const { instancePath, params } of errors.filter((e) => e.keyword === 'discriminator')) {
+    const isMissingTag = (e: ErrorObject) =>
+      e.instancePath === instancePath && e.params['missingProperty'] === params['tag'];
+    for (const error of errors.filter(isMissingTag)) dropped.add(error);
+  }
+  // An `if`, a `propertyNames` and the like only say that a part failed; the part has its own fault.
+  return errors.filter((error) => !dropped.has(error) && !OUTER.has(error.keyword));
+}
+
+const OUTER = new Set(['if', 'propertyNames', 'not']);
+
+function branchOf(choice: ErrorObject, error: ErrorObject): string | undefined {
+  const inside = `${choice.schemaPath}/`;
+  if (error === choice || !error.schemaPath.startsWith(inside)) return undefined;
+  if (!error.instancePath.startsWith(choice.instancePath)) return undefined;
+  return error.schemaPath.slice(inside.length).split('/')[0];
+}
+
+function isOfAnotherType(choice: ErrorObject): (error: ErrorObject) => boolean {
+  return (error) =>
+    error.instancePath === choice.instancePath && ['type', 'const', 'enum'].includes(error.keyword);
+}
+
+/** One ajv error as a sentence for people. Needs `verbose`. */
+export function messageOf(error: ErrorObject): string {
+  const { keyword, params, data } = error;
+  const schema: Record<string, unknown> = error.parentSchema ?? {};
+  const expected: unknown = schema['patternErrorMessage'];
+  if (typeof expected === 'string' && ['pattern', 'anyOf', 'oneOf', 'format'].includes(keyword)) {
+    return `${expected}, found ${shown(data)}`;
+  }
+  const limit = String(params['limit']);
+  switch (keyword) {
+    case 'additionalProperties':
+      return unknownMember(String(params['additionalProperty']), schema);
+    case 'required':
+      return `the member \`${String(params['missingProperty'])}\` is missing`;
+    case 'type':
+      return `expected ${typeName(params['type'])}, found ${shown(data)}`;
+    case 'enum':
+      return expectedOneOf(params['allowedValues'], data);
+    case 'const':
+      return expectedOneOf([params['allowedValue']], data);
+    case 'discriminator':
+      return expectedTag(schema, String(params['tag']), params['tagValue']);
+    case 'minItems':
+    case 'minProperties':
+      return `expected at least ${limit === '1' ? 'one entry' : `${limit} entries`}; add one or remove it`;
+    case 'maxItems':
+    case 'maxProperties':
+      return `expected at most ${limit} entries`;
+    case 'minLength':
+      return limit === '1'
+        ? 'expected a text that is not empty'
+        : `expected at least ${limit} characters`;
+    case 'maxLength':
+      return `expected at most ${limit} characters`;
+    case 'minimum':
+      return `expected at least \`${limit}\`, found ${shown(data)}`;
+    case 'maximum':
+      return `expected at most \`${limit}\`, found ${shown(data)}`;
+    case 'uniqueItems':
+      return 'an entry is given twice; remove one';
+    default:
+      return `${shown(data)} ${error.message ?? 'is not as expected'}`;
+  }
+}
+
+function unknownMember(name: string, schema: Record<string, unknown>): string {
+  const known = Object.keys(isObject(schema['properties']) ? schema['properties'] : {});
+  const near = closest(name, known);
+  if (near !== undefined) return `unknown member \`${name}\`, did you mean \`${near}\`?`;
+  if (known.length === 0) return `unknown member \`${name}\`; remove it`;
+  return `unknown member \`${name}\`; expected one of ${listed(known)}`;
+}
+
+function expectedOneOf(values: unknown, found: unknown): string {
+  const allowed = (Array.isArray(values) ? values : []).map(String);
+  if (typeof found === 'string') {
+    const near = closest(found, allowed);
+    if (near !== undefined) return `unknown value \`${found}\`, did you mean \`${near}\`?`;
+  }
+  const choice = allowed.length === 1 ? listed(allowed) : `one of ${listed(allowed)}`;
+  return `expected ${choice}${found === undefined ? '' : `, found ${shown(found)}`}`;
+}
+
+function expectedTag(schema: Record<string, unknown>, tag: string, found: unknown): string {
+  const expected = expectedOneOf(tagsOf(schema, tag), found);
+  return found === undefined ? `the member \`${tag}\` is missing; ${expected}` : expected;
+}
+
+function tagsOf(schema: Record<string, unknown>, tag: string): unknown[] {
+  const branches = Array.isArray(schema['oneOf']) ? schema['oneOf'] : [];
+  return branches.map((branch: unknown) => {
+    const properties = isObject(branch) ? branch['properties'] : undefined;
+    const property = isObject(properties) ? properties[tag] : undefined;
+    return isObject(property) ? property['const'] : undefined;
+  });
+}
+
+function typeName(type: unknown): string {
+  const names: Record<string, string> = {
+    object: 'a mapping',
+    array: 'a list',
+    string: 'a string',
+    number: 'a number',
+    integer: 'a whole number',
+    boolean: '`true` or `false`',
+    null: 'nothing',
+  };
+  const types = Array.isArray(type) ? type.map(String) : String(type).split(',');
+  return types.map((name) => names[name] ?? name).join(' or ');
+}
+
+function shown(value: unknown): string {
+  if (value === null || value === undefined) return 'nothing';
+  if (Array.isArray(value)) return 'a list';
+  if (typeof value === 'object') return 'a mapping';
+  const text = typeof value === 'string' ? value : JSON.stringify(value);
+  return `\`${text.length > 60 ? `${text.slice(0, 60)}…` : text}\``;
+}
+
+function listed(names: readonly string[]): string {
+  return names.map((name) => `\`${name}\``).join(', ');
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
