@@ -5,6 +5,7 @@ import {
   messageOf,
   ofFittingBranches,
 } from './schema-faults.js';
+import { pointerTo } from './yaml.js';
 
 /** Faults told of one body; more would only repeat them. */
 const MAX_FAULTS = 50;
