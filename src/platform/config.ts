@@ -1,0 +1,199 @@
+import { readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { Ajv } from 'ajv';
+import { envSchema } from 'env-schema';
+import { SettingsError } from '../errors.js';
+import { parseDuration } from './duration.js';
+import type { LogLevel } from './log.js';
+import {
+  fileKeyOf,
+  SETTING_FORMATS,
+  SETTINGS,
+  type SettingName,
+  type Settings,
+  settingOf,
+  settingNames,
+} from './settings.js';
+import { parseYaml, pointerTo } from './yaml.js';
+
+/** The file that may give the settings, in the working directory. */
+export const CONFIG_FILE = 'countersign.config.yaml';
+
+/** What a server needs to know to start. Folders are absolute. */
+export interface Config {
+  readonly host: string;
+  readonly port: number;
+  readonly databaseUrl?: string;
+  readonly redisUrl?: string;
+  readonly dataDir: string;
+  readonly policyDir: string;
+  readonly rootKey?: string;
+  readonly audit: 'strict' | 'buffered' | 'off';
+  /** Milliseconds that the listener stays open after SIGTERM. */
+  readonly drainMs: number;
+  readonly publicUrl?: string;
+  readonly logLevel: LogLevel;
+  readonly workers: number | 'auto';
+  readonly metricsPublic: boolean;
+}
+
+/** The values that one source gives, as text, and what is wrong with that source. */
+interface Source {
+  readonly values: Partial<Record<SettingName, string>>;
+  readonly faults: readonly string[];
+}
+
+const ajv = new Ajv({ allErrors: true, useDefaults: true, formats: SETTING_FORMATS });
+ajv.addVocabulary(['expected', 'otherwise', 'secret']);
+
+/** Variables that the command line reads by itself. */
+const COMMAND_LINE_VARIABLES = new Set(['COUNTERSIGN_URL', 'COUNTERSIGN_KEY']);
+
+/**
+ * Reads the settings from the environment and from `countersign.config.yaml` in `cwd`, where there
+ * is one; the environment wins. An empty variable counts as absent.
+ *
+ * @throws SettingsError with every fault of both; none shows a secret
+ */
+export function loadConfig(env: NodeJS.ProcessEnv, cwd: string): Config {
+  const file = readSettingsFile(join(cwd, CONFIG_FILE));
+  const environment = readEnvironment(env);
+  const given = { ...file.values, ...environment.values };
+  const faults = [...environment.faults, ...file.faults, ...missingSettings(given)];
+  if (faults.length > 0) throw new SettingsError(faults);
+  return configOf(complete(given), cwd);
+}
+
+/**
+ * Names of `COUNTERSIGN_…` variables that nothing reads: misspelt ones, most likely. Not a fault,
+ * since the environment may belong to a later version or to another program.
+ */
+export function unknownVariables(env: NodeJS.ProcessEnv): string[] {
+  return Object.keys(env)
+    .filter((name) => name.startsWith('COUNTERSIGN_') && !(name in SETTINGS.properties))
+    .filter((name) => !COMMAND_LINE_VARIABLES.has(name))
+    .sort();
+}
+
+function readEnvironment(env: NodeJS.ProcessEnv): Source {
+  const values: Partial<Record<SettingName, string>> = {};
+  for (const name of settingNames()) if (env[name]) values[name] = env[name];
+  return { values, faults: wrongSettings(values).map((name) => faultOf(name, name, values[name])) };
+}
+
+function readSettingsFile(path: string): Source {
+  const text = textOf(path);
+  if (text === undefined || text.trim() === '') return { values: {}, faults: [] };
+  const document = parseYaml(text);
+  if ('faults' in document)
+    return { values: {}, faults: document.faults.map((fault) => inFile(fault, fault.message)) };
+  const { value } = document;
+  // A file of comments alone gives nothing.
+  if (value === undefined || value === null) return { values: {}, faults: [] };
+  if (typeof value !== 'object' || Array.isArray(value))
+    return { values: {}, faults: [inFile(document.at(''), 'give settings as `name: value`')] };
+
+  const values: Partial<Record<SettingName, string>> = {};
+  const keys = new Map<SettingName, string>();
+  const faults: { line: number; column: number; message: string }[] = [];
+  for (const [key, member] of Object.entries(value)) {
+    const place = document.keyAt(pointerTo('', key));
+    const name = settingNamed(key);
+    if (name === undefined) faults.push({ ...place, message: unknownSetting(key) });
+    else if (keys.has(name)) {
+      faults.push({
+        ...place,
+        message: `\`${key}\` and \`${keys.get(name)}\` are the same setting; keep one`,
+      });
+    } else if (isScalar(member)) {
+      keys.set(name, key);
+      values[name] = String(member);
+    } else faults.push({ ...place, message: faultOf(name, key) });
+  }
+  for (const name of wrongSettings(values)) {
+    const key = keys.get(name) ?? name;
+    faults.push({ ...document.at(pointerTo('', key)), message: faultOf(name, key, values[name]) });
+  }
+  faults.sort((a, b) => a.line - b.line || a.column - b.column);
+  return { values, faults: faults.map((fault) => inFile(fault, fault.message)) };
+}
+
+function textOf(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT') return undefined;
+    throw new SettingsError([`${CONFIG_FILE}: cannot be read (\`${code}\`)`]);
+  }
+}
+
+function settingNamed(key: string): SettingName | undefined {
+  return settingNames().find((name) => key === name || key === fileKeyOf(name));
+}
+
+function unknownSetting(key: string): string {
+  const known = settingNames().map((name) => `\`${fileKeyOf(name)}\``);
+  return `unknown setting \`${key}\`; there are ${known.join(', ')}`;
+}
+
+function isScalar(value: unknown): value is string | number | boolean {
+  return ['string', 'number', 'boolean'].includes(typeof value);
+}
+
+function inFile({ line, column }: { line: number; column: number }, message: string): string {
+  return `${CONFIG_FILE}:${line}:${column}: ${message}`;
+}
+
+/** What a setting must be, and what it is where that is no secret. */
+function faultOf(name: SettingName, spelling: string, value?: string): string {
+  const { expected, secret } = settingOf(name);
+  const given = value === undefined || secret ? '' : `, not \`${value.slice(0, 100)}\``;
+  return `\`${spelling}\` must be ${expected}${given}`;
+}
+
+function missingSettings(given: Source['values']): string[] {
+  if (given.DATABASE_URL === undefined || given.COUNTERSIGN_ROOT_KEY !== undefined) return [];
+  return [
+    '`COUNTERSIGN_ROOT_KEY` is required where `DATABASE_URL` is set: give 32 characters or more',
+  ];
+}
+
+/** The settings with their defaults. */
+function complete(given: Source['values']): Settings {
+  return envSchema<Settings>({ schema: SETTINGS, data: given, env: false, ajv });
+}
+
+function wrongSettings(values: Source['values']): SettingName[] {
+  try {
+    complete(values);
+    return [];
+  } catch (error) {
+    const { errors = [] } = error as { errors?: { instancePath: string }[] };
+    if (errors.length === 0) throw error;
+    const wrong = new Set(errors.map(({ instancePath }) => instancePath.slice(1)));
+    return settingNames().filter((name) => wrong.has(name));
+  }
+}
+
+function configOf(settings: Settings, cwd: string): Config {
+  const { DATABASE_URL, REDIS_URL, COUNTERSIGN_ROOT_KEY, COUNTERSIGN_PUBLIC_URL } = settings;
+  const workers = settings.COUNTERSIGN_WORKERS;
+  return {
+    host: settings.HOST,
+    port: Number(settings.PORT),
+    ...(DATABASE_URL === undefined ? {} : { databaseUrl: DATABASE_URL }),
+    ...(REDIS_URL === undefined ? {} : { redisUrl: REDIS_URL }),
+    dataDir: resolve(cwd, settings.COUNTERSIGN_DATA_DIR),
+    policyDir: resolve(cwd, settings.COUNTERSIGN_POLICY_DIR),
+    ...(COUNTERSIGN_ROOT_KEY === undefined ? {} : { rootKey: COUNTERSIGN_ROOT_KEY }),
+    audit: settings.COUNTERSIGN_AUDIT,
+    drainMs: parseDuration(settings.COUNTERSIGN_DRAIN) ?? 0,
+    ...(COUNTERSIGN_PUBLIC_URL === undefined
+      ? {}
+      : { publicUrl: COUNTERSIGN_PUBLIC_URL.replace(/\/+$/, '') }),
+    logLevel: settings.COUNTERSIGN_LOG_LEVEL,
+    workers: workers === 'auto' ? 'auto' : Number(workers),
+    metricsPublic: settings.COUNTERSIGN_METRICS_PUBLIC === 'true',
+  };
+}

@@ -1,0 +1,166 @@
+import { type Static, Type } from '@sinclair/typebox';
+import { parseDuration } from './duration.js';
+import { LOG_LEVELS } from './log.js';
+
+/** What is known of one setting beside its type; the documentation is written from it. */
+export interface Setting {
+  /** What it is for; the documentation's text, Markdown. */
+  readonly description: string;
+  /** Ends the sentence "`NAME` must be …". */
+  readonly expected: string;
+  /** How a value must be written; any text will do where it is left out. */
+  readonly format?: keyof typeof SETTING_FORMATS;
+  readonly default?: string;
+  /** What holds where nothing is given and no plain default can say it; Markdown. */
+  readonly otherwise?: string;
+  /** Its value may carry a credential: no message shows it. */
+  readonly secret?: boolean;
+}
+
+/** How a value must be written, by the name of its format. */
+export const SETTING_FORMATS = {
+  host: (text: string) => /^[A-Za-z0-9.:_%-]{1,253}$/.test(text),
+  port: (text: string) => /^\d{1,5}$/.test(text) && Number(text) <= 65_535,
+  'postgres-url': (text: string) => /^postgres(?:ql)?:\/\/\S+$/.test(text),
+  'redis-url': (text: string) =>
+    /^rediss?:\/\/[^\s,]+$/.test(text) || /^rediss?\+(?:cluster|sentinel):\/\/\S+$/.test(text),
+  'http-url': isPlainAddress,
+  path: (text: string) => !text.includes('\0'),
+  'root-key': (text: string) => text.length >= 32 && /^[^\p{Cc}\s]\P{Cc}*[^\p{Cc}\s]$/u.test(text),
+  duration: (text: string) => parseDuration(text) !== undefined,
+  workers: (text: string) => text === 'auto' || /^[1-9]\d{0,2}$/.test(text),
+};
+
+/** Every setting of the server, in the order of the documentation. Nothing else is read. */
+export const SETTINGS = Type.Object({
+  HOST: setting({
+    description: 'Address that the server listens on. `0.0.0.0` or `::` for every interface.',
+    expected: 'a host name or an address',
+    format: 'host',
+    default: '127.0.0.1',
+  }),
+  PORT: setting({
+    description:
+      'Port that the server listens on. `0` takes a free one; the line `listening on http://HOST:PORT` on standard output names it.',
+    expected: 'a port from 0 to 65535',
+    format: 'port',
+    default: '7400',
+  }),
+  DATABASE_URL: optional({
+    description:
+      'Postgres 14 or later, as `postgresql://user:password@host:5432/database`. Where it is set, `COUNTERSIGN_ROOT_KEY` is required, and nothing is seeded.',
+    expected: 'an address like `postgresql://user:password@host:5432/database`',
+    format: 'postgres-url',
+    otherwise: 'an embedded Postgres in the data directory',
+    secret: true,
+  }),
+  REDIS_URL: optional({
+    description:
+      'Redis 6.2 or later, or Valkey: `redis://…`, with TLS `rediss://…`; a cluster as `redis+cluster://host:6379,host:6379`, Sentinel as `redis+sentinel://host:26379,host:26379/NAME` (with TLS `rediss+…`).',
+    expected:
+      'an address like `redis://host:6379`, `rediss://…`, `redis+cluster://…` or `redis+sentinel://…`',
+    format: 'redis-url',
+    otherwise:
+      'counters in memory with the embedded database, else in Postgres; events by `LISTEN`/`NOTIFY`',
+    secret: true,
+  }),
+  COUNTERSIGN_DATA_DIR: setting({
+    description: 'Folder of the embedded database and of the root key file `root.key` (mode 0600).',
+    expected: 'a folder',
+    format: 'path',
+    default: '.countersign',
+  }),
+  COUNTERSIGN_POLICY_DIR: setting({
+    description:
+      'Bundle that is applied at the first start, when the store holds none; with `--watch`, on every change.',
+    expected: 'a folder',
+    format: 'path',
+    default: 'policies',
+  }),
+  COUNTERSIGN_ROOT_KEY: optional({
+    description:
+      'The first credential, with the role `platform_admin`: any text of 32 characters or more. The one given at start replaces the former.',
+    expected: 'a text of 32 characters or more, without control characters or space at its ends',
+    format: 'root-key',
+    otherwise: 'made at the first start, kept in `root.key` in the data directory',
+    secret: true,
+  }),
+  COUNTERSIGN_AUDIT: oneOf(['strict', 'buffered', 'off'], {
+    description:
+      '`strict`: no answer before its event is committed. `buffered`: committed within a second, flushed at shutdown. `off`: decisions are not stored. Approvals, changes and decisions that spend a grant are strict always.',
+    default: 'buffered',
+  }),
+  COUNTERSIGN_DRAIN: setting({
+    description:
+      'How long the listener stays open after SIGTERM, answering with `Connection: close`: a whole number and `s`, `m`, `h` or `d`.',
+    expected: 'a duration like `2s` or `1m`',
+    format: 'duration',
+    default: '2s',
+  }),
+  COUNTERSIGN_PUBLIC_URL: optional({
+    description: 'The address under which callers reach the server; what metadata and links name.',
+    expected: 'an address like `https://authz.example.org`',
+    format: 'http-url',
+    otherwise: '`http://HOST:PORT`',
+  }),
+  COUNTERSIGN_LOG_LEVEL: oneOf(LOG_LEVELS, {
+    description: `What is logged, as JSON lines on standard error: ${inWords(LOG_LEVELS)}.`,
+    default: 'info',
+  }),
+  COUNTERSIGN_WORKERS: setting({
+    description: 'Processes that share the port; `auto` for one a processor core.',
+    expected: '`auto` or a number from 1 to 999',
+    format: 'workers',
+    default: '1',
+  }),
+  COUNTERSIGN_METRICS_PUBLIC: oneOf(['true', 'false'], {
+    description:
+      '`true`: `GET /metrics` needs no credential. Else it takes the permission `metrics:read`.',
+    default: 'false',
+  }),
+});
+
+/** A complete, valid set of settings, each as it was written. */
+export type Settings = Static<typeof SETTINGS>;
+export type SettingName = keyof Settings;
+
+/** What is known of one setting. */
+export function settingOf(name: SettingName): Setting {
+  return SETTINGS.properties[name] as unknown as Setting;
+}
+
+/** The names of all settings, in the order of the documentation. */
+export function settingNames(): SettingName[] {
+  return Object.keys(SETTINGS.properties) as SettingName[];
+}
+
+/** How the settings file spells a setting: `DATABASE_URL` as `database_url`, `COUNTERSIGN_AUDIT` as `audit`. */
+export function fileKeyOf(name: SettingName): string {
+  return name.replace(/^COUNTERSIGN_/, '').toLowerCase();
+}
+
+function setting(options: Setting & { readonly default: string }) {
+  return Type.String(options);
+}
+
+function oneOf<const Word extends string>(
+  words: readonly Word[],
+  options: Omit<Setting, 'expected'> & { readonly default: Word },
+) {
+  return Type.Unsafe<Word>(Type.String({ ...options, enum: words, expected: inWords(words) }));
+}
+
+function optional(options: Setting & { readonly otherwise: string }) {
+  return Type.Optional(Type.String(options));
+}
+
+function isPlainAddress(text: string): boolean {
+  if (!URL.canParse(text)) return false;
+  const { protocol, username, password, search, hash } = new URL(text);
+  return /^https?:$/.test(protocol) && [username, password, search, hash].every((part) => !part);
+}
+
+function inWords(words: readonly string[]): string {
+  const quoted = words.map((word) => `\`${word}\``);
+  return `${quoted.slice(0, -1).join(', ')} or ${quoted.at(-1)}`;
+}
