@@ -1,5 +1,10 @@
 import type { Database, DatabaseTransaction } from '../platform/database.js';
+import type { Clock } from '../platform/clock.js';
+import { type AuditLog, type AuditMetrics, Backlog, type BacklogLimits } from './backlog.js';
 import type { AuditEvent } from './event.js';
+import { eventRow } from './event-row.js';
+import { insertEvents } from './event-store.js';
+import { ensureAuditPartitions, monthOf } from './partitions.js';
 
 /**
  * How decisions reach the audit. `strict`: no answer before its event is committed; `buffered`:
@@ -18,31 +23,98 @@ export interface AuditRecorder {
   write(transaction: DatabaseTransaction, ...events: readonly AuditEvent[]): Promise<void>;
   /** Resolves when everything recorded so far is committed; throws `Unavailable` where that fails. */
   flush(): Promise<void>;
-  /** Flushes, within a bounded time, and takes no more events. */
+  /** Takes no more events and flushes; gives up after 5 seconds and logs how many events are lost. */
   close(): Promise<void>;
   /** Events taken and not yet committed. */
   readonly pending: number;
-}
-
-/** The part of the log that the recorder uses. */
-export interface RecorderLog {
-  warn(members: object, message: string): void;
-  error(members: object, message: string): void;
-}
-
-/** The metrics that the recorder feeds. */
-export interface RecorderMetrics {
-  readonly auditPending: { set(value: number): void };
-  readonly auditFailures: { inc(): void };
 }
 
 /** What a recorder is made of. */
 export interface RecorderOptions {
   readonly database: Database;
   readonly mode: AuditMode;
-  readonly log: RecorderLog;
-  readonly metrics?: RecorderMetrics;
-  readonly clock: { now(): number };
+  readonly log: AuditLog;
+  readonly metrics?: AuditMetrics;
+  readonly clock: Clock;
   /** The paths to mask in `detail.check`, those of the bundle in force; asked at every event. */
   readonly redactPaths?: () => readonly string[];
+  /** Other bounds than the usual ones. */
+  readonly limits?: Partial<BacklogLimits>;
+}
+
+/** Milliseconds between two tries to make the partitions of a month. */
+const PARTITION_RETRY = 60_000;
+
+/** Makes the recorder of a process. One is enough, and the order of its events is kept. */
+export function createAuditRecorder(options: RecorderOptions): AuditRecorder {
+  return new Recorder(options);
+}
+
+class Recorder implements AuditRecorder {
+  readonly #options: RecorderOptions;
+  readonly #backlog: Backlog;
+  #partitionedMonth: string | undefined;
+  #partitionTry: Promise<void> | undefined;
+  #nextPartitionTry = Number.NEGATIVE_INFINITY;
+
+  constructor(options: RecorderOptions) {
+    this.#options = options;
+    this.#backlog = new Backlog({
+      confirm: options.mode === 'strict',
+      send: (rows) => this.#insert(rows),
+      log: options.log,
+      metrics: options.metrics,
+      limits: options.limits ?? {},
+    });
+  }
+
+  get pending(): number {
+    return this.#backlog.pending;
+  }
+
+  async record(event: AuditEvent): Promise<void> {
+    if (this.#options.mode === 'off' && event.kind === 'decision') return;
+    await this.#backlog.add(this.#row(event));
+  }
+
+  async write(transaction: DatabaseTransaction, ...events: readonly AuditEvent[]): Promise<void> {
+    this.#makePartitions();
+    await insertEvents(
+      transaction,
+      events.map((event) => this.#row(event)),
+    );
+  }
+
+  flush(): Promise<void> {
+    return this.#backlog.flush();
+  }
+
+  async close(): Promise<void> {
+    await this.#backlog.close();
+    await this.#partitionTry;
+  }
+
+  #row(event: AuditEvent): string {
+    const { clock, redactPaths } = this.#options;
+    return eventRow(event, { now: clock.now(), redactPaths: redactPaths?.() ?? [] });
+  }
+
+  async #insert(rows: readonly string[]): Promise<void> {
+    this.#makePartitions();
+    await insertEvents(this.#options.database, rows);
+  }
+
+  /** In the background, when a month begins: no insert waits for it, none needs it. */
+  #makePartitions(): void {
+    const { database, clock, log } = this.#options;
+    const now = clock.now();
+    const month = monthOf(now);
+    if (month === this.#partitionedMonth || now < this.#nextPartitionTry) return;
+    this.#nextPartitionTry = now + PARTITION_RETRY;
+    this.#partitionTry = ensureAuditPartitions(database, now)
+      .then(() => void (this.#partitionedMonth = month))
+      .catch((error: unknown) => {
+        log.warn({ err: error }, 'the partitions of the audit could not be made; trying again');
+      });
+  }
 }
