@@ -1,0 +1,79 @@
+import Table from 'cli-table3';
+import ora from 'ora';
+import pc from 'picocolors';
+import type { Output, Surroundings } from './surroundings.js';
+
+/** How a command speaks: to people in lines, tables and colours, to machines in JSON. */
+export interface Screen {
+  readonly colours: ReturnType<typeof pc.createColors>;
+  /** Lines on standard output. */
+  say(...lines: string[]): void;
+  /** Lines on standard error: notes beside the answer. */
+  note(...lines: string[]): void;
+  /** One JSON document on standard output. */
+  data(value: unknown): void;
+  /** Columns under a heading, without borders. */
+  table(head: readonly string[], rows: readonly (readonly string[])[]): void;
+  /** Shows a spinner on standard error while `work` runs, where that is a terminal. */
+  busy<Result>(text: string, work: () => Promise<Result>): Promise<Result>;
+}
+
+/** A screen over the given streams; colours only on a terminal, and never with `NO_COLOR`. */
+export function createScreen({ env, stdout, stderr }: Surroundings): Screen {
+  const colours = pc.createColors(stdout.isTTY === true && !env['NO_COLOR']);
+  const say = (...lines: string[]): void => void stdout.write(`${lines.join('\n')}\n`);
+  return {
+    colours,
+    say,
+    note: (...lines) => void stderr.write(`${lines.join('\n')}\n`),
+    data: (value) => say(JSON.stringify(value, undefined, 2)),
+    table: (head, rows) => say(...tableLines(head.map(colours.bold), rows)),
+    busy: (text, work) => withSpinner(stderr, text, work),
+  };
+}
+
+const NO_BORDERS = {
+  ...{ top: '', 'top-mid': '', 'top-left': '', 'top-right': '' },
+  ...{ bottom: '', 'bottom-mid': '', 'bottom-left': '', 'bottom-right': '' },
+  ...{ left: '', 'left-mid': '', mid: '', 'mid-mid': '', right: '', 'right-mid': '' },
+  middle: '  ',
+};
+
+function tableLines(head: readonly string[], rows: readonly (readonly string[])[]): string[] {
+  const table = new Table({
+    head: [...head],
+    chars: NO_BORDERS,
+    style: { 'padding-left': 0, 'padding-right': 0, head: [], border: [], compact: true },
+  });
+  for (const row of rows) table.push(row.map(printable));
+  return table
+    .toString()
+    .split('\n')
+    .map((line) => line.trimEnd());
+}
+
+async function withSpinner<Result>(
+  stderr: Output,
+  text: string,
+  work: () => Promise<Result>,
+): Promise<Result> {
+  if (stderr !== process.stderr || !process.stderr.isTTY) return work();
+  const spinner = ora({ text, stream: process.stderr }).start();
+  try {
+    return await work();
+  } finally {
+    spinner.stop();
+  }
+}
+
+/**
+ * The text with control characters made visible: what comes from a server or a file may not move the
+ * cursor or change colours. Escape sequences that this program itself puts in are added after it.
+ */
+export function printable(text: string): string {
+  // oxlint-disable-next-line no-control-regex -- control characters are what this looks for
+  return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g, (character) => {
+    const code = character.charCodeAt(0).toString(16).padStart(4, '0');
+    return `\\u${code}`;
+  });
+}
