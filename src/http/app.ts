@@ -1,0 +1,135 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
+import express, { type ErrorRequestHandler, type Express, type RequestHandler } from 'express';
+import helmet from 'helmet';
+import { MethodNotAllowed } from '../errors.js';
+import { answerError, sendAnswer } from './answer.js';
+import { refuseMalformed } from './client-error.js';
+import { beginExchange, type Exchange } from './exchange.js';
+import { noSuchPath } from './problem.js';
+import { observeExchange } from './observe.js';
+import type { Route } from './route.js';
+import { allRoutes } from './routes.js';
+import { serve } from './serve.js';
+import type { Services } from './services.js';
+
+/** Milliseconds for the head of a request; who is slower has no credential to show yet. */
+const HEADERS_TIMEOUT = 10_000;
+
+/** Milliseconds for a whole request: 64 MiB at 10 Mbit/s. */
+const REQUEST_TIMEOUT = 60_000;
+
+/** Longer than the idle time of common load balancers (60 s), so that they close first. */
+const KEEP_ALIVE_TIMEOUT = 65_000;
+
+const MAX_HEADER_SIZE = 16 * 1024;
+
+/** Makes the server: not listening yet, and closed by its owner. */
+export function createApp(services: Services): Server {
+  const routes = allRoutes(services);
+  const hot = new Map(routes.filter((route) => route.hot).map((route) => [route.path, route]));
+  const exchanges = new WeakMap<IncomingMessage, Exchange>();
+  const latest = new WeakMap<Duplex, ServerResponse>();
+  const rest = createExpress(routes, services, (request) => exchanges.get(request));
+
+  const handle = (request: IncomingMessage, response: ServerResponse): void => {
+    const { socket } = request;
+    latest.set(socket, response);
+    // Writing to a caller that has gone is no fault of ours.
+    response.on('error', () => undefined);
+    const exchange = beginExchange(request, response, services.draining());
+    observeExchange(exchange, services);
+    const route = hot.get(request.url ?? '');
+    if (route !== undefined && route.method === request.method) {
+      void serve(exchange, route, {}, services);
+      return;
+    }
+    exchanges.set(request, exchange);
+    rest(request, response);
+  };
+
+  const server = createServer(
+    {
+      headersTimeout: HEADERS_TIMEOUT,
+      requestTimeout: REQUEST_TIMEOUT,
+      keepAliveTimeout: KEEP_ALIVE_TIMEOUT,
+      connectionsCheckingInterval: 2_000,
+      maxHeaderSize: MAX_HEADER_SIZE,
+    },
+    handle,
+  );
+  // Answered like any other request: the body is asked for when it is read.
+  server.on('checkContinue', handle);
+  server.on('checkExpectation', handle);
+  server.on('clientError', (error, socket) => {
+    refuseMalformed(error, socket, latest.get(socket));
+  });
+  return server;
+}
+
+function createExpress(
+  routes: readonly Route[],
+  services: Services,
+  exchangeOf: (request: IncomingMessage) => Exchange | undefined,
+): Express {
+  const app = express();
+  app.disable('x-powered-by');
+  app.disable('etag');
+  app.set('query parser', false);
+  app.enable('case sensitive routing');
+  app.enable('strict routing');
+  app.use(securityHeaders());
+  for (const [path, methods] of byPath(routes)) {
+    app.all(path, (request, response) => {
+      const exchange = exchangeOf(request) ?? beginExchange(request, response, false);
+      const route = methods.get(request.method === 'HEAD' ? 'GET' : request.method);
+      if (route === undefined) {
+        answerOtherMethod(exchange, [...methods.keys()], services);
+        return;
+      }
+      // Every parameter of our paths is one whole segment: always a string.
+      void serve(exchange, route, request.params as Record<string, string>, services);
+    });
+  }
+  const notFound: RequestHandler = (request, response) => {
+    const exchange = exchangeOf(request) ?? beginExchange(request, response, false);
+    answerError(exchange, noSuchPath(), services.log);
+  };
+  app.use(notFound);
+  // Express knows an error handler by its four parameters.
+  const failed: ErrorRequestHandler = (error, request, response, _next) => {
+    const exchange = exchangeOf(request) ?? beginExchange(request, response, false);
+    answerError(exchange, error, services.log);
+  };
+  app.use(failed);
+  return app;
+}
+
+function byPath(routes: readonly Route[]): Map<string, Map<string, Route>> {
+  const paths = new Map<string, Map<string, Route>>();
+  for (const route of routes) {
+    const methods = paths.get(route.path) ?? new Map<string, Route>();
+    paths.set(route.path, methods.set(route.method, route));
+  }
+  return paths;
+}
+
+function answerOtherMethod(exchange: Exchange, known: readonly string[], { log }: Services): void {
+  const allowed = [...known, ...(known.includes('GET') ? ['HEAD'] : []), 'OPTIONS'];
+  const { method = '' } = exchange.request;
+  if (method === 'OPTIONS') {
+    sendAnswer(exchange, { status: 204, headers: { Allow: allowed.join(', ') } });
+  } else {
+    answerError(exchange, new MethodNotAllowed(method, allowed), log);
+  }
+}
+
+/** The answers are data: nothing of them may be framed, run or kept by a browser. */
+function securityHeaders(): RequestHandler {
+  return helmet({
+    contentSecurityPolicy: {
+      useDefaults: false,
+      directives: { 'default-src': ["'none'"], 'frame-ancestors': ["'none'"] },
+    },
+  });
+}

@@ -1,0 +1,14 @@
+import { guardedRoute, publicRoute, type Route } from './route.js';
+import type { Services } from './services.js';
+
+/** `GET /metrics`, in Prometheus' text format. */
+export function metricsRoutes({ metrics, metricsPublic }: Services): Route[] {
+  const at = { method: 'GET', path: '/metrics' } as const;
+  const handle = async () => ({
+    status: 200,
+    text: await metrics.registry.metrics(),
+    headers: { 'Content-Type': metrics.registry.contentType },
+  });
+  if (metricsPublic) return [publicRoute({ ...at, handle })];
+  return [guardedRoute({ ...at, permission: 'metrics:read', handle })];
+}

@@ -1,0 +1,152 @@
+import type { Static, TObject, TSchema } from '@sinclair/typebox';
+import type { CallMeta } from '../decision/check-service.js';
+import { type FieldFault, InvalidRequest } from '../errors.js';
+import type { Caller } from '../identity/caller.js';
+import type { Permission } from '../identity/system-roles.js';
+import { compileSchema } from '../platform/schema.js';
+import { BODY_LIMIT } from './body.js';
+
+/** What is known of every call, whatever its route takes. */
+export interface CallBase {
+  readonly requestId: string;
+  /** The address of the peer. */
+  readonly ip: string | undefined;
+  readonly params: Readonly<Record<string, string>>;
+  /** The header `Idempotency-Key`, where it was sent. */
+  readonly idempotencyKey: string | undefined;
+}
+
+/** A call that has passed authentication and the schemas of its route. */
+export interface Call<Query = unknown, Body = unknown> extends CallBase {
+  readonly caller: Caller;
+  readonly query: Query;
+  readonly body: Body;
+}
+
+/** A call to a public route: nobody is asked who they are. */
+export interface PublicCall<Query = unknown> extends CallBase {
+  readonly query: Query;
+}
+
+/** What a route answers. Objects go out as JSON; a text needs its `Content-Type` in the headers. */
+export interface Answer {
+  readonly status: number;
+  readonly body?: object;
+  readonly text?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+
+interface RouteBase {
+  readonly method: Method;
+  /** As Express writes it: `/v1/approvals/:id`. */
+  readonly path: string;
+  /** Answered in front of Express, for the paths that callers wait on; such a path has no parameters. */
+  readonly hot: boolean;
+  readonly query: TObject;
+  readonly queryFaults: (query: unknown) => readonly FieldFault[];
+}
+
+/** A route that needs a credential. */
+export interface GuardedRoute extends RouteBase {
+  readonly access: 'caller';
+  /**
+   * What the credential must be able to do, somewhere, before its body is read. Which tenant it may
+   * do it in is for the handler: only that knows the tenant. Undefined where the handler decides all.
+   */
+  readonly permission: Permission | undefined;
+  readonly body:
+    | { readonly limit: number; readonly optional: boolean; parse(body: unknown): unknown }
+    | undefined;
+  readonly handle: (call: Call) => Promise<Answer>;
+}
+
+/** A route that needs no credential and has no body. */
+export interface PublicRoute extends RouteBase {
+  readonly access: 'public';
+  readonly handle: (call: PublicCall) => Promise<Answer>;
+}
+
+export type Route = GuardedRoute | PublicRoute;
+
+interface GuardedTerms<Query extends TObject, Body extends TSchema> {
+  readonly method: Method;
+  readonly path: string;
+  readonly permission?: Permission;
+  readonly hot?: boolean;
+  readonly query?: Query;
+  readonly body?: Body;
+  /** Bytes; 1 MiB unless given. */
+  readonly bodyLimit?: number;
+  /** Whether a request without a body counts as `{}`. */
+  readonly bodyOptional?: boolean;
+  /** Whether the handler holds the body against its schema itself. */
+  readonly bodyUnchecked?: boolean;
+  readonly handle: (call: Call<Static<Query>, Static<Body>>) => Promise<Answer>;
+}
+
+const noQuery = {
+  type: 'object',
+  properties: {},
+  additionalProperties: false,
+} as unknown as TObject;
+
+/** Declares a route that needs a credential; its schemas are compiled here, once. */
+export function guardedRoute<Query extends TObject, Body extends TSchema>(
+  terms: GuardedTerms<Query, Body>,
+): GuardedRoute {
+  const { method, path, permission, hot = false, query = noQuery, handle } = terms;
+  return {
+    access: 'caller',
+    method,
+    path,
+    permission,
+    hot,
+    query,
+    queryFaults: compileSchema(query),
+    body: bodyOf(terms),
+    // `serve` hands over only what these very schemas passed.
+    handle: (call) => handle(call as Call<Static<Query>, Static<Body>>),
+  };
+}
+
+/** Declares a route that anybody may call. */
+export function publicRoute(
+  terms: Pick<PublicRoute, 'method' | 'path' | 'handle'> & { readonly query?: TObject },
+): PublicRoute {
+  const query = terms.query ?? noQuery;
+  return { access: 'public', hot: false, ...terms, query, queryFaults: compileSchema(query) };
+}
+
+function bodyOf({
+  body,
+  bodyLimit = BODY_LIMIT,
+  bodyOptional = false,
+  bodyUnchecked = false,
+}: {
+  body?: TSchema;
+  bodyLimit?: number;
+  bodyOptional?: boolean;
+  bodyUnchecked?: boolean;
+}): GuardedRoute['body'] {
+  if (body === undefined) return undefined;
+  const terms = { limit: bodyLimit, optional: bodyOptional };
+  if (bodyUnchecked) return { ...terms, parse: (value) => value };
+  const faultsOf = compileSchema(body);
+  const parse = (value: unknown): unknown => {
+    const faults = faultsOf(value);
+    if (faults.length > 0) throw new InvalidRequest('the body is not valid', faults);
+    return value;
+  };
+  return { ...terms, parse };
+}
+
+/** What a service is told of a call besides its body. */
+export function callMeta({ requestId, ip, idempotencyKey }: CallBase): CallMeta {
+  return {
+    requestId,
+    ...(ip === undefined ? {} : { ip }),
+    ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
+  };
+}

@@ -1,0 +1,48 @@
+import type { Counter } from 'prom-client';
+import type { ApprovalService } from '../approvals/approval-service.js';
+import type { AuditFilter, AuditPage } from '../audit/audit-query.js';
+import type { CheckService } from '../decision/check-service.js';
+import type { Clock } from '../platform/clock.js';
+import type { Snapshot } from '../policy/snapshot.js';
+
+/** The part of the log that the HTTP layer uses. */
+export interface HttpLog {
+  debug(members: object, message: string): void;
+  info(members: object, message: string): void;
+  warn(members: object, message: string): void;
+  error(members: object, message: string): void;
+}
+
+/** How one dependency of the server is. */
+export interface HealthCheck {
+  readonly status: 'ok' | 'failed' | 'not_configured';
+  readonly message?: string;
+}
+
+/** Everything that the HTTP layer stands on, built by the composition root. */
+export interface Services {
+  readonly clock: Clock;
+  readonly log: HttpLog;
+  readonly metrics: {
+    readonly httpRequests: Counter<'method' | 'route' | 'status'>;
+    readonly registry: { readonly contentType: string; metrics(): Promise<string> };
+  };
+  /** Whether `GET /metrics` needs no credential. */
+  readonly metricsPublic: boolean;
+  /** The policy in force; its snapshot holds the keys that callers are known by. */
+  readonly current: { readonly snapshot: Snapshot };
+  readonly checks: CheckService;
+  readonly approvals: Pick<
+    ApprovalService,
+    'list' | 'get' | 'approve' | 'reject' | 'cancel' | 'revoke'
+  >;
+  findEvents(filter: AuditFilter): Promise<AuditPage>;
+  readonly health: {
+    /** How each dependency is; never throws. */
+    checks(): Promise<Readonly<Record<'database' | 'redis' | 'policy', HealthCheck>>>;
+    /** Whether this server can answer checks. */
+    ready(): boolean;
+  };
+  /** Whether the server is on its way down and wants no more connections. */
+  draining(): boolean;
+}

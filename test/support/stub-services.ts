@@ -1,0 +1,69 @@
+import { createMetrics } from '../../src/platform/metrics.js';
+import type { HttpLog, Services } from '../../src/http/services.js';
+
+/** What a log was told, in order. */
+export interface LogLine {
+  readonly level: keyof HttpLog;
+  readonly members: Readonly<Record<string, unknown>>;
+  readonly message: string;
+}
+
+/** A log that keeps its lines. */
+export function memoryLog(): HttpLog & { readonly lines: LogLine[] } {
+  const lines: LogLine[] = [];
+  const at = (level: keyof HttpLog) => (members: object, message: string) => {
+    lines.push({ level, members: members as Record<string, unknown>, message });
+  };
+  return { lines, debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
+}
+
+/** A key that the stub's ring knows. */
+export const STUB_KEY = `csk_${'A'.repeat(43)}`;
+
+/** Services that answer every call alike, for what the HTTP layer does by itself. */
+export function stubServices(overrides: Partial<Services> = {}): Services {
+  const unused = async (): Promise<never> => {
+    throw new Error('not part of this test');
+  };
+  const stored = {
+    id: 'key_stub',
+    name: 'stub',
+    tenant: undefined,
+    user: undefined,
+    person: 'key:key_stub',
+    roles: ['platform_admin'],
+    systemRoles: ['platform_admin'],
+    expiresAt: undefined,
+  };
+  return {
+    clock: { now: () => Date.parse('2026-03-30T10:00:00Z') },
+    log: memoryLog(),
+    metrics: createMetrics(),
+    metricsPublic: false,
+    current: { snapshot: { keys: { find: () => stored } } } as never,
+    checks: {
+      check: unused,
+      checkBatch: unused,
+      openApproval: unused,
+    },
+    approvals: {
+      list: unused,
+      get: unused,
+      approve: unused,
+      reject: unused,
+      cancel: unused,
+      revoke: unused,
+    },
+    findEvents: unused,
+    health: {
+      checks: async () => ({
+        database: { status: 'ok' },
+        redis: { status: 'not_configured' },
+        policy: { status: 'ok' },
+      }),
+      ready: () => true,
+    },
+    draining: () => false,
+    ...overrides,
+  };
+}
