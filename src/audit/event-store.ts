@@ -50,42 +50,54 @@ export async function insertEvents(
     ON CONFLICT (id, at) DO NOTHING`.execute(database);
 }
 
-/** The months that have a partition of their own, as `2026-11`. */
-export async function partitionedMonths(database: Database): Promise<Set<string>> {
+/** A month as the instants where it begins and where the next one does. */
+export interface Month {
+  readonly from: Date;
+  readonly to: Date;
+}
+
+/** Which of the months have no partition of their own. */
+export async function monthsWithoutPartition(
+  database: Database | DatabaseTransaction,
+  months: readonly Month[],
+): Promise<Month[]> {
   const { rows } = await sql<{ name: string }>`
     SELECT c.relname AS name FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
     WHERE i.inhparent = 'audit_events'::regclass`.execute(database);
-  return new Set(
-    rows.flatMap(({ name }) => {
-      const month = /_(\d{4})_(\d{2})$/.exec(name);
-      return month === null ? [] : [`${month[1]}-${month[2]}`];
-    }),
-  );
+  const there = new Set(rows.map((row) => row.name));
+  return months.filter((month) => !there.has(partitionName(month)));
 }
 
 /**
- * Makes the partition of the month `[from, to)` and moves into it what the default partition holds
- * of that month. Waits at most half a second for its locks and then throws: inserts must go on.
+ * Makes the partitions that are missing, and moves into them what the default partition holds of
+ * their months. Waits for its locks only a moment and then throws: inserts must go on.
  */
-export async function makePartition(database: Database, from: Date, to: Date): Promise<void> {
-  const name = `audit_events_${from.toISOString().slice(0, 7).replace('-', '_')}`;
-  const partition = sql.id(name);
+export async function makePartitions(database: Database, months: readonly Month[]): Promise<void> {
   await database.transaction().execute(async (transaction) => {
-    await sql`SET LOCAL lock_timeout = '500ms'`.execute(transaction);
-    // Two servers that start at once take turns; the second finds the partition there.
-    await sql`LOCK TABLE audit_events_default IN ACCESS EXCLUSIVE MODE`.execute(transaction);
-    const { rows } = await sql<{ there: boolean }>`
-      SELECT to_regclass(${name}) IS NOT NULL AS there`.execute(transaction);
-    if (rows[0]?.there === true) return;
-    await sql`CREATE TABLE ${partition} (LIKE audit_events INCLUDING ALL)`.execute(transaction);
-    await sql`
-      WITH moved AS (
-        DELETE FROM audit_events_default WHERE at >= ${from} AND at < ${to} RETURNING *)
-      INSERT INTO ${partition} SELECT * FROM moved`.execute(transaction);
-    await sql`
-      ALTER TABLE audit_events ATTACH PARTITION ${partition}
-        FOR VALUES FROM (${sql.lit(from.toISOString())}) TO (${sql.lit(to.toISOString())})`.execute(
-      transaction,
-    );
+    await sql`SET LOCAL lock_timeout = '200ms'`.execute(transaction);
+    // The whole table: a query that was planned before must not miss what moves meanwhile.
+    await sql`LOCK TABLE audit_events IN ACCESS EXCLUSIVE MODE`.execute(transaction);
+    for (const month of await monthsWithoutPartition(transaction, months)) {
+      await makePartition(transaction, month);
+    }
   });
+}
+
+async function makePartition(transaction: DatabaseTransaction, month: Month): Promise<void> {
+  const partition = sql.id(partitionName(month));
+  const { from, to } = month;
+  await sql`CREATE TABLE ${partition} (LIKE audit_events INCLUDING ALL)`.execute(transaction);
+  await sql`
+    WITH moved AS (
+      DELETE FROM audit_events_default WHERE at >= ${from} AND at < ${to} RETURNING *)
+    INSERT INTO ${partition} SELECT * FROM moved`.execute(transaction);
+  await sql`
+    ALTER TABLE audit_events ATTACH PARTITION ${partition}
+      FOR VALUES FROM (${sql.lit(from.toISOString())}) TO (${sql.lit(to.toISOString())})`.execute(
+    transaction,
+  );
+}
+
+function partitionName({ from }: Month): string {
+  return `audit_events_${from.toISOString().slice(0, 7).replace('-', '_')}`;
 }
