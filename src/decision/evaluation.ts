@@ -1,7 +1,8 @@
 import type { EngineAnswer } from '../engine/engine.js';
-import type { GovernanceRule } from '../governance/governance-rule.js';
+import type { Taken } from '../governance/limiter.js';
 import type { Caller } from '../identity/caller.js';
 import type { Snapshot } from '../policy/snapshot.js';
+import { type AppliedByKind, type AppliedRule, NO_RULES, selectRules } from './select-rules.js';
 import type {
   Check,
   DecidingRule,
@@ -10,6 +11,9 @@ import type {
   GovernanceOutcome,
   Reason,
 } from '../vocabulary.js';
+
+/** What was taken from the limits, to be given back should the check not be allowed after all. */
+export type Receipt = Taken['receipt'];
 
 /** What a caller may ask for besides the answer. */
 export interface CheckOptions {
@@ -67,37 +71,40 @@ export interface TraceStep {
   readonly message?: string;
 }
 
-/**
- * A decision on its way. Everything that was read from the policy was read in one synchronous pass
- * from `policy`; the steps add what they find.
- */
-export interface Evaluation {
+/** What was read from the policy for one question, all in one synchronous pass. */
+export interface Reading {
   readonly question: Question;
   readonly policy: Snapshot;
   readonly casbin: EngineAnswer;
   /** The subject's roles in the tenant, inherited ones too. */
   readonly roles: readonly string[];
+}
+
+/** A decision on its way: what was read, and what the steps have found so far. */
+export interface Evaluation extends Reading {
   /** Milliseconds since the epoch; the same for every step. */
   readonly now: number;
-  /** The governance rules that apply, by kind, selected once Casbin has allowed. */
+  /** The governance rules that apply, by kind; none where Casbin does not allow the check. */
   readonly applied: AppliedByKind;
   /** What decided so far; becomes `rules` of the answer. */
   readonly rules: DecidingRule[];
   readonly trace: TraceStep[];
   rateLimit?: RateLimitNote;
+  /** What was taken from the limits. */
+  receipt?: Receipt;
   /** The grant that lifts the approval rules, once one was found. */
   grant?: { readonly id: string; readonly mode: 'once' | 'window' };
 }
 
-/** A governance rule of one kind that applies to the check. */
-export interface AppliedRule<Kind extends GovernanceKind> {
-  readonly rule: Extract<GovernanceRule, { kind: Kind }>;
-  /** Why its condition could not be evaluated, where it could not. */
-  readonly failed?: string;
+/** Begins a decision at `now`, in milliseconds since the epoch. */
+export function startEvaluation(reading: Reading, now: number): Evaluation {
+  const { policy, question, casbin, roles } = reading;
+  const applied =
+    casbin.effect === 'allow'
+      ? selectRules(policy.governance, { check: question.check, roles, now })
+      : NO_RULES;
+  return { ...reading, now, applied, rules: [], trace: [] };
 }
-
-/** The governance rules that apply to a check, in the bundle's order within each kind. */
-export type AppliedByKind = { readonly [Kind in GovernanceKind]: readonly AppliedRule<Kind>[] };
 
 /**
  * Notes what a rule did. A rule that applies only because it could not be evaluated says so whatever

@@ -1,8 +1,16 @@
-import type { Applied } from '../governance/governance-rule.js';
 import type { GovernanceIndex } from '../governance/governance-index.js';
-import type { ConditionInput } from '../governance/governance-rule.js';
+import type { Applied, ConditionInput, GovernanceRule } from '../governance/governance-rule.js';
 import type { GovernanceKind } from '../vocabulary.js';
-import type { AppliedByKind, AppliedRule } from './evaluation.js';
+
+/** A governance rule of one kind that applies to the check. */
+export interface AppliedRule<Kind extends GovernanceKind> {
+  readonly rule: Extract<GovernanceRule, { kind: Kind }>;
+  /** Why its condition could not be evaluated, where it could not. */
+  readonly failed?: string;
+}
+
+/** The governance rules that apply to a check, in the bundle's order within each kind. */
+export type AppliedByKind = { readonly [Kind in GovernanceKind]: readonly AppliedRule<Kind>[] };
 
 /** The governance rules that apply to a check, each under its kind. */
 export function selectRules(index: GovernanceIndex, input: ConditionInput): AppliedByKind {

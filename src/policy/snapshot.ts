@@ -22,6 +22,4 @@ export interface Snapshot {
   readonly governance: GovernanceIndex;
   readonly settings: BundleSettings;
   readonly keys: KeyRing;
-  /** Milliseconds since the epoch when Postgres last confirmed that nothing newer exists. */
-  readonly confirmedAt: number;
 }

@@ -1,22 +1,18 @@
-import type { Limiter, Taken } from '../../governance/limiter.js';
+import type { Limiter } from '../../governance/limiter.js';
 import { demandsOf } from '../../governance/rate-limit.js';
 import { type Evaluation, note, type Verdict } from '../evaluation.js';
 import { describe } from './ask-casbin.js';
 
-/** What was taken from the limits, to be given back should the check not be allowed after all. */
-export type Receipt = Taken['receipt'];
-
 /**
- * Takes one from every limit in force, all together or none. A dry run only looks. The receipt is
- * undefined where nothing was taken.
+ * Takes one from every limit in force, all together or none. A dry run only looks.
  */
 export async function limitRate(
   evaluation: Evaluation,
   limiter: Limiter,
-): Promise<{ verdict?: Verdict; receipt?: Receipt }> {
+): Promise<Verdict | undefined> {
   const { applied, question, roles, trace } = evaluation;
   const entries = applied['rate-limit'];
-  if (entries.length === 0) return {};
+  if (entries.length === 0) return undefined;
 
   const demands = demandsOf(entries, question.check, roles);
   const { dryRun } = question.options;
@@ -29,15 +25,21 @@ export async function limitRate(
     note(evaluation, entry, taken.refused.includes(entry.rule.id) ? 'denied' : 'passed');
   }
   trace.push({ step: 'rate-limit', outcome: taken.allowed ? 'passed' : 'denied' });
-  if (taken.allowed) return dryRun ? {} : { receipt: taken.receipt };
+  if (taken.allowed) {
+    if (!dryRun) evaluation.receipt = taken.receipt;
+    return undefined;
+  }
 
   const retryAfter = taken.retryAfter ?? taken.tightest?.reset ?? 1;
   return {
-    verdict: {
-      decision: 'deny',
-      reason: 'rate_limited',
-      message: `${describe(question.check)} has reached the limit of ${taken.refused.join(', ')}; try again in ${retryAfter} s`,
-      retryAfter,
-    },
+    decision: 'deny',
+    reason: 'rate_limited',
+    message: `${describe(question.check)} has reached the limit of ${taken.refused.join(', ')}; try again in ${retryAfter} s`,
+    retryAfter,
   };
+}
+
+/** Puts back what `limitRate` took, for a check that is not allowed after all. */
+export async function giveBackQuota({ receipt }: Evaluation, limiter: Limiter): Promise<void> {
+  if (receipt !== undefined) await limiter.giveBack(receipt);
 }

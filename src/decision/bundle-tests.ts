@@ -1,0 +1,108 @@
+import type { ApprovalFinder } from './steps/require-approval.js';
+import { Unavailable, CountersignError, type BundleFault } from '../errors.js';
+import { createReferenceEngine } from '../engine/reference-engine.js';
+import { GovernanceIndex } from '../governance/governance-index.js';
+import { createMemoryLimiter } from '../governance/memory-limiter.js';
+import type { Caller } from '../identity/caller.js';
+import { systemClock } from '../platform/clock.js';
+import type { BundleTest, BundleTester, CompiledBundle } from '../policy/compiled-bundle.js';
+import { emptyKeyRing } from '../identity/key-ring.js';
+import type { Snapshot } from '../policy/snapshot.js';
+import { type AnswerBody, answerOf } from './answer.js';
+import { authorizeQuestion } from './authorize-question.js';
+import { parseCheckBody } from './check-schema.js';
+import { decide } from './decide.js';
+import { readPolicy } from './read-policy.js';
+
+/** What became of one test of a bundle. */
+export interface TestResult {
+  readonly test: BundleTest;
+  readonly passed: boolean;
+  /** The answer, or the message of the error that the check met. */
+  readonly actual: AnswerBody | string;
+}
+
+/** Tests ask as a service would that may ask about everybody, in every tenant. */
+const TESTER: Caller = {
+  id: 'bundle-tests',
+  tenant: undefined,
+  user: undefined,
+  person: 'bundle-tests',
+  systemRoles: ['service'],
+};
+
+/** Nobody was asked yet: each test starts without approvals. */
+const NO_APPROVALS: ApprovalFinder = {
+  find: async () => ({ state: 'none' }),
+  open: async () => {
+    throw new Unavailable('a bundle test opens no approvals');
+  },
+};
+
+/** Runs the tests of a bundle against that bundle alone, quotas and grants fresh for each. */
+export async function testBundle(bundle: CompiledBundle): Promise<TestResult[]> {
+  const policy = snapshotOf(bundle);
+  const results: TestResult[] = [];
+  for (const test of bundle.tests) results.push(await runTest(test, policy));
+  return results;
+}
+
+/** `testBundle` as a check of the bundle: each test that fails is a fault at its place. */
+export const runBundleTests: BundleTester = async (bundle) => {
+  const results = await testBundle(bundle);
+  return results.filter((result) => !result.passed).map(faultOf);
+};
+
+function snapshotOf(bundle: CompiledBundle): Snapshot {
+  return {
+    revision: 0,
+    bundle: { number: 0, name: bundle.name, commit: undefined },
+    engine: createReferenceEngine(
+      bundle.model,
+      bundle.rules.map(({ line }) => line),
+    ),
+    governance: new GovernanceIndex(bundle.governance),
+    settings: bundle.settings,
+    keys: emptyKeyRing,
+  };
+}
+
+async function runTest(test: BundleTest, policy: Snapshot): Promise<TestResult> {
+  const { now } = test;
+  const clock = now === undefined ? systemClock : { now: () => now };
+  try {
+    const question = authorizeQuestion(TESTER, parseCheckBody(test.check), { requestId: 'test' });
+    const { body } = await decide(readPolicy(question, policy), {
+      clock,
+      approvals: NO_APPROVALS,
+      limiter: createMemoryLimiter({ clock }),
+      settle: async (evaluation, verdict) => answerOf(evaluation, verdict, 'dec_test'),
+    });
+    return { test, passed: meets(body, test.expect), actual: body };
+  } catch (error) {
+    if (!(error instanceof CountersignError)) throw error;
+    return { test, passed: false, actual: messageOf(error) };
+  }
+}
+
+function meets(actual: AnswerBody, { decision, reason }: BundleTest['expect']): boolean {
+  return actual.decision === decision && (reason === undefined || actual.reason === reason);
+}
+
+function messageOf(error: CountersignError): string {
+  const { errors } = error.members;
+  const places = Array.isArray(errors)
+    ? errors.map(({ path, message }: { path: string; message: string }) => `${path}: ${message}`)
+    : [];
+  return [error.message, ...places].join('; ');
+}
+
+function faultOf({ test, actual }: TestResult): BundleFault {
+  const { decision, reason } = test.expect;
+  const expected = reason === undefined ? decision : `${decision} (${reason})`;
+  const found =
+    typeof actual === 'string'
+      ? `the check failed: ${actual}`
+      : `got ${actual.decision} (${actual.reason})`;
+  return { ...test.source, message: `the test \`${test.name}\` expects ${expected}, ${found}` };
+}

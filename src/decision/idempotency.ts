@@ -1,0 +1,124 @@
+import { randomUUID } from 'node:crypto';
+import { sql } from 'kysely';
+import { Conflict, IdempotencyKeyReused, InvalidRequest } from '../errors.js';
+import type { Database } from '../platform/database.js';
+import { sha256Hex } from '../platform/json.js';
+
+/** How long an answer is kept for repetitions. */
+const KEPT = '10 minutes';
+/** A claim whose server died may be taken over after this long. */
+const ABANDONED = '30 seconds';
+
+/** A call that carries an `Idempotency-Key`. */
+export interface RepeatableCall {
+  /** The caller's id: keys of one caller are never another's. */
+  readonly caller: string;
+  readonly key: string;
+  readonly path: string;
+  readonly body: unknown;
+}
+
+/** The right to answer a call first; held until the answer is kept or the claim released. */
+export interface Claim {
+  readonly caller: string;
+  readonly key: string;
+  /** SHA-256 (hex) of path and body: the same key with another body is refused. */
+  readonly body: string;
+  readonly claim: string;
+}
+
+/**
+ * Answers a call once: a repetition within 10 minutes gets the answer that the first one got. Where
+ * the first one ends in an error, a repetition may try again. Throws `InvalidRequest` where the key
+ * is not 1 to 255 visible ASCII characters, `IdempotencyKeyReused` where it came with another body,
+ * `Conflict` where the first call is still being answered.
+ */
+export async function idempotently<Result>(
+  database: Database,
+  { caller, key, path, body }: RepeatableCall,
+  answer: (claim: Claim) => Promise<Result>,
+): Promise<Result> {
+  if (!/^[\x21-\x7e]{1,255}$/.test(key)) {
+    throw new InvalidRequest(
+      'the header `Idempotency-Key` must be 1 to 255 visible ASCII characters',
+    );
+  }
+  const wanted = {
+    caller,
+    key,
+    body: sha256Hex(`${path}\n${JSON.stringify(body)}`),
+    claim: randomUUID(),
+  };
+  const kept = await claimCall(database, wanted);
+  if (kept !== undefined) return JSON.parse(kept) as Result;
+  try {
+    const result = await answer(wanted);
+    await keepAnswer(database, wanted, JSON.stringify(result));
+    return result;
+  } catch (error) {
+    await releaseClaim(database, wanted);
+    throw error;
+  }
+}
+
+interface Row {
+  readonly body: string;
+  readonly claim: string;
+  readonly answer: string | null;
+}
+
+/** Claims a call; or finds its answer, as text. */
+async function claimCall(database: Database, wanted: Claim): Promise<string | undefined> {
+  const { caller, key, body, claim } = wanted;
+  // One statement: of two that race, the second sees the first's row.
+  const { rows } = await sql<Row>`
+    INSERT INTO idempotent_answers AS kept (caller, key, body, claim)
+    VALUES (${caller}, ${key}, ${body}, ${claim})
+    ON CONFLICT (caller, key) DO UPDATE SET
+      body       = CASE WHEN ${isOver} THEN excluded.body ELSE kept.body END,
+      claim      = CASE WHEN ${isOver} THEN excluded.claim ELSE kept.claim END,
+      answer     = CASE WHEN ${isOver} THEN NULL ELSE kept.answer END,
+      claimed_at = CASE WHEN ${isOver} THEN clock_timestamp() ELSE kept.claimed_at END
+    RETURNING body, claim, answer`.execute(database);
+  const [row] = rows;
+  if (row === undefined || row.claim === claim) return undefined;
+  if (row.body !== body) {
+    throw new IdempotencyKeyReused(
+      'this `Idempotency-Key` came before with another body; use a new key for a new request',
+    );
+  }
+  if (row.answer === null) {
+    throw new Conflict('the first request with this `Idempotency-Key` is still being answered', {
+      retryAfter: 1,
+    });
+  }
+  return row.answer;
+}
+
+const isOver = sql`(
+  kept.claimed_at < clock_timestamp() - ${KEPT}::interval
+  OR kept.answer IS NULL AND kept.claimed_at < clock_timestamp() - ${ABANDONED}::interval)`;
+
+/** Keeps the answer for repetitions; in the transaction that spends a grant, where one is spent. */
+export async function keepAnswer(database: Database, claim: Claim, answer: string): Promise<void> {
+  await sql`
+    UPDATE idempotent_answers SET answer = ${answer}
+    WHERE caller = ${claim.caller} AND key = ${claim.key} AND claim = ${claim.claim}`.execute(
+    database,
+  );
+}
+
+/** Gives a claim back. What was kept with a grant that was spent stays. */
+async function releaseClaim(database: Database, claim: Claim): Promise<void> {
+  await sql`
+    DELETE FROM idempotent_answers
+    WHERE caller = ${claim.caller} AND key = ${claim.key} AND claim = ${claim.claim}
+      AND answer IS NULL`.execute(database);
+}
+
+/** Forgets answers that no repetition may have any more. */
+export async function forgetOldAnswers(database: Database): Promise<void> {
+  await sql`
+    DELETE FROM idempotent_answers
+    WHERE claimed_at < clock_timestamp() - ${KEPT}::interval`.execute(database);
+}

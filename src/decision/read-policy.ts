@@ -1,0 +1,34 @@
+import { RevisionUnavailable } from '../errors.js';
+import type { CurrentPolicy } from '../policy/current-policy.js';
+import type { Snapshot } from '../policy/snapshot.js';
+import type { Question, Reading } from './evaluation.js';
+import { answerOfCasbin } from './steps/ask-casbin.js';
+
+/** How long an answer waits for `min_revision`, in milliseconds. */
+const REVISION_WAIT = 500;
+
+/**
+ * Reads all that a check needs of the policy. Synchronous: what is read of one snapshot without
+ * awaiting in between is of one revision.
+ */
+export function readPolicy(question: Question, policy: Snapshot): Reading {
+  return {
+    question,
+    policy,
+    casbin: answerOfCasbin(question.check, policy),
+    roles: policy.engine.rolesOf(question.check),
+  };
+}
+
+/**
+ * The newest policy here, or the first that is at least as new as `revision`. Throws
+ * `RevisionUnavailable` where that does not come in time.
+ */
+export async function policyAtLeast(current: CurrentPolicy, revision = 0): Promise<Snapshot> {
+  if (current.snapshot.revision >= revision) return current.snapshot;
+  const policy = await current.waitFor(revision, REVISION_WAIT);
+  if (policy !== undefined) return policy;
+  throw new RevisionUnavailable(
+    `revision ${revision} is not here yet; this server is at ${current.snapshot.revision}`,
+  );
+}

@@ -1,0 +1,105 @@
+import type { ApprovalService } from '../../approvals/approval-service.js';
+import type { AuditEvent } from '../../audit/event.js';
+import type { AuditRecorder } from '../../audit/recorder.js';
+import type { Database } from '../../platform/database.js';
+import { type JsonObject, resourceKey, subjectKey } from '../../vocabulary.js';
+import { type Answer, answerOf, newDecisionId } from '../answer.js';
+import type { Stores } from '../decide.js';
+import type { Evaluation, Verdict } from '../evaluation.js';
+import { type Claim, keepAnswer } from '../idempotency.js';
+
+/** What the last step writes to. */
+export interface Ledger {
+  readonly database: Database;
+  readonly approvals: Pick<ApprovalService, 'spend'>;
+  readonly audit: AuditRecorder;
+}
+
+/**
+ * The last step. A `once` grant, the event of its use and the answer kept for repetitions commit in
+ * one transaction: after a crash either all of it happened or nothing. Everything else is recorded
+ * as the audit mode says.
+ */
+export function spendAndAudit(ledger: Ledger, claim?: Claim): Stores['settle'] {
+  return async (evaluation, verdict) => {
+    const decisionId = newDecisionId();
+    const answer = answerOf(evaluation, verdict, decisionId);
+    const event = eventOf(evaluation, verdict, decisionId);
+    if (spends(evaluation, verdict)) {
+      return spend(ledger, evaluation, evaluation.grant.id, { answer, event, decisionId, claim });
+    }
+    await ledger.audit.record(event);
+    return answer;
+  };
+}
+
+type Granted = Evaluation & { readonly grant: NonNullable<Evaluation['grant']> };
+
+function spends(evaluation: Evaluation, { decision }: Verdict): evaluation is Granted {
+  return (
+    decision === 'allow' && evaluation.grant?.mode === 'once' && !evaluation.question.options.dryRun
+  );
+}
+
+/** Thrown to roll the transaction back: another check has used the grant first. */
+class GrantLost extends Error {}
+
+interface Spending {
+  readonly answer: Answer;
+  readonly event: AuditEvent;
+  readonly decisionId: string;
+  readonly claim: Claim | undefined;
+}
+
+async function spend(
+  { database, approvals, audit }: Ledger,
+  { policy, question }: Evaluation,
+  grantId: string,
+  { answer, event, decisionId, claim }: Spending,
+): Promise<Answer | undefined> {
+  const { caller, requestId } = question;
+  try {
+    return await database.transaction().execute(async (transaction) => {
+      const use = { caller, revision: policy.revision, decisionId, requestId };
+      const won = await approvals.spend(transaction, grantId, use);
+      if (!won) throw new GrantLost();
+      await audit.write(transaction, { ...event, approvalId: grantId });
+      if (claim !== undefined) await keepAnswer(transaction, claim, JSON.stringify(answer));
+      return answer;
+    });
+  } catch (error) {
+    if (error instanceof GrantLost) return undefined;
+    throw error;
+  }
+}
+
+function eventOf(evaluation: Evaluation, verdict: Verdict, id: string): AuditEvent {
+  const { policy, question, rules, grant } = evaluation;
+  const { check, caller, requestId, ip, options } = question;
+  const approvalId = verdict.approval?.id ?? grant?.id;
+  const commit = policy.bundle?.commit;
+  return {
+    id,
+    kind: 'decision',
+    at: new Date(evaluation.now),
+    tenant: check.tenant,
+    actor: caller.id,
+    subject: subjectKey(check.subject),
+    action: check.action.name,
+    resource: resourceKey(check.resource),
+    decision: verdict.decision,
+    reason: verdict.reason,
+    rules,
+    revision: policy.revision,
+    ...(policy.bundle === undefined ? {} : { bundle: policy.bundle.number }),
+    ...(commit === undefined ? {} : { commit }),
+    requestId,
+    ...(approvalId === undefined ? {} : { approvalId }),
+    ...(ip === undefined ? {} : { ip }),
+    detail: {
+      check: question.requested as unknown as JsonObject,
+      message: verdict.message,
+      ...(options.dryRun ? { dry_run: true } : {}),
+    },
+  };
+}
