@@ -1,7 +1,7 @@
 import type { Caller } from '../identity/caller.js';
 import type { Permission } from '../identity/system-roles.js';
 import type { DatabaseTransaction } from '../platform/database.js';
-import type { ApprovalStatus, ApprovalView, GrantMode } from './approval.js';
+import type { ApprovalStatus, ApprovalView, FoundApproval } from './approval.js';
 import type { ApprovalQuestion } from './binding.js';
 
 /** Who acts on approvals, with what the policy says of them at this moment. */
@@ -13,18 +13,6 @@ export interface Acting {
   permits(permission: Permission, tenant: string | undefined): boolean;
   readonly requestId?: string;
 }
-
-/** What stands for a check at this moment. Times in milliseconds since the epoch. */
-export type FoundApproval =
-  | { readonly state: 'none' }
-  | { readonly state: 'pending'; readonly id: string; readonly expiresAt: number }
-  | {
-      readonly state: 'granted';
-      readonly id: string;
-      readonly mode: GrantMode;
-      readonly expiresAt: number;
-    }
-  | { readonly state: 'rejected'; readonly id: string; readonly until: number };
 
 /** What asking for an approval comes to. `settled`: a grant or a rejection stands already. */
 export type OpenedApproval =

@@ -75,6 +75,18 @@ export interface Approval {
   readonly revision: number;
 }
 
+/** What stands for a check at this moment. Times in milliseconds since the epoch. */
+export type FoundApproval =
+  | { readonly state: 'none' }
+  | { readonly state: 'pending'; readonly id: string; readonly expiresAt: number }
+  | {
+      readonly state: 'granted';
+      readonly id: string;
+      readonly mode: GrantMode;
+      readonly expiresAt: number;
+    }
+  | { readonly state: 'rejected'; readonly id: string; readonly until: number };
+
 /** An approval as the API shows it. Times are RFC 3339 in UTC. */
 export interface ApprovalView {
   readonly id: string;

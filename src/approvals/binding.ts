@@ -31,7 +31,7 @@ export function bindQuestion(question: ApprovalQuestion): Binding {
     content: contentDigest(question),
     terms: digest({
       rules: question.rules.map((rule) => `${rule.digest} ${rule.id}`).sort(),
-      bind: [...new Set(question.bind)].sort(),
+      bind: sortedPaths(question.bind),
     }),
   };
 }
@@ -56,6 +56,11 @@ export function contentDigest({ check, requested, rules, bind }: ApprovalQuestio
   });
 }
 
+/** Paths as a set: their order and repetition mean nothing. */
+export function sortedPaths(paths: readonly string[]): string[] {
+  return [...new Set(paths)].sort();
+}
+
 function boundIdentity({ tenant, subject, action, resource }: Check): JsonObject {
   return {
     tenant,
@@ -74,29 +79,37 @@ function joinReferences(all: readonly (readonly string[] | '*')[]): readonly str
   return [...members];
 }
 
+/** The values with the names asked for: what is looked at is bound too, not only what is found. */
 function pick(object: JsonObject, members: readonly string[] | '*'): JsonObject {
-  if (members === '*') return object;
-  return Object.fromEntries(Object.entries(object).filter(([member]) => members.includes(member)));
+  if (members === '*') return { members, values: object };
+  return {
+    members: [...members].sort(),
+    values: Object.fromEntries(Object.entries(object).filter(([name]) => members.includes(name))),
+  };
 }
 
 function withoutComment(context: JsonObject): JsonObject {
   return Object.fromEntries(Object.entries(context).filter(([member]) => member !== 'comment'));
 }
 
-/** A list of `[path, value]`; a path that leads nowhere is left out, so that it differs from null. */
+/** Lists of path and value; the value is missing where the path leads nowhere, so as to differ from null. */
 function boundPaths(context: JsonObject, paths: readonly string[]): JsonValue {
-  return [...new Set(paths)].sort().flatMap((path) => {
+  return sortedPaths(paths).map((path) => {
     const found = valueAt(context, path.replace(/^context\./, '').split('.'));
-    return found === undefined ? [] : [[path, found]];
+    return found === undefined ? [path] : [path, found];
   });
 }
 
-function valueAt(value: JsonValue, [member, ...rest]: readonly string[]): JsonValue | undefined {
+function valueAt(value: JsonValue, path: readonly string[]): JsonValue | undefined {
+  const [member, ...rest] = path;
   if (member === undefined) return value;
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
-  if (!Object.hasOwn(value, member)) return undefined;
-  const inner = (value as JsonObject)[member];
+  if (!isObject(value)) return undefined;
+  const inner = Object.hasOwn(value, member) ? value[member] : undefined;
   return inner === undefined ? undefined : valueAt(inner, rest);
+}
+
+function isObject(value: JsonValue): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function digest(value: JsonObject): string {

@@ -1,0 +1,79 @@
+import type { AuditRecorder } from '../audit/recorder.js';
+import { Forbidden, InvalidRequest } from '../errors.js';
+import type { Clock } from '../platform/clock.js';
+import type { Database } from '../platform/database.js';
+import { applyEvent, type Records } from './apply-event.js';
+import { viewOf } from './approval.js';
+import { searchApprovals } from './approval-search.js';
+import type { Acting, ApprovalListing, ApprovalService } from './approval-service.js';
+import { ApprovalStore, moment } from './approval-store.js';
+import { bindQuestion } from './binding.js';
+import { decideApproval, noSuchApproval } from './decide-approval.js';
+import { openApproval } from './open-approval.js';
+import { maySee, reaches } from './sight.js';
+import { atTime } from './state-machine.js';
+import { cancelChanged, sweepDue } from './sweep-approvals.js';
+
+/** What the approvals stand on. */
+export interface ApprovalServiceOptions {
+  readonly database: Database;
+  readonly audit: Pick<AuditRecorder, 'write'>;
+  /** For tests: a fixed clock in place of the database's. */
+  readonly clock?: Clock;
+}
+
+const APPROVAL_ID = /^apr_[0-9a-f]{32}$/;
+
+/** Requests that a sweep ends at most, unless told otherwise. */
+const SWEEP_LIMIT = 200;
+
+/** Approvals kept in Postgres. */
+export function createApprovalService(options: ApprovalServiceOptions): ApprovalService {
+  const { database, audit, clock } = options;
+  const store = new ApprovalStore(database, clock);
+  const records: Records = { store, audit };
+  const decide =
+    (deciding: Parameters<typeof decideApproval>[3]): ApprovalService['approve'] =>
+    async (acting, id, comment) => {
+      if (!APPROVAL_ID.test(id)) throw noSuchApproval(id);
+      return decideApproval(records, database, acting, deciding, id, comment);
+    };
+
+  return {
+    find: (question) => store.standing(bindQuestion(question)),
+    open: (question, opening) => openApproval(records, database, question, opening),
+    async spend(transaction, id, { caller, revision, decisionId, requestId }) {
+      const read = await store.lock(transaction, id);
+      if (read === undefined) return false;
+      const deed = { caller, revision, requestId, detail: { decision_id: decisionId } };
+      const outcome = await applyEvent(records, transaction, read, { type: 'spend' }, deed);
+      return 'next' in outcome;
+    },
+    async list(acting, listing) {
+      refuseListing(acting, listing);
+      const { reads, next } = await searchApprovals(database, moment(clock), acting, listing);
+      return { items: reads.map(({ approval, now }) => viewOf(atTime(approval, now))), next };
+    },
+    async get(acting, id) {
+      const read = APPROVAL_ID.test(id) ? await store.find(id, database) : undefined;
+      if (read === undefined || !maySee(acting, read.approval)) throw noSuchApproval(id);
+      return viewOf(atTime(read.approval, read.now));
+    },
+    approve: decide('approve'),
+    reject: decide('reject'),
+    cancel: decide('cancel'),
+    revoke: decide('revoke'),
+    sweep: (limit = SWEEP_LIMIT) => sweepDue(records, database, limit),
+    cancelChanged: (policy) => cancelChanged(records, database, policy),
+  };
+}
+
+function refuseListing(acting: Acting, { tenant, after }: ApprovalListing): void {
+  if (tenant !== undefined && !reaches(acting, tenant)) {
+    throw new Forbidden(`this credential does not reach the tenant \`${tenant}\``);
+  }
+  if (after !== undefined && !APPROVAL_ID.test(after)) {
+    const message = 'is no `next` of a page before';
+    throw new InvalidRequest('the query is not valid', [{ path: '/after', message }]);
+  }
+}
