@@ -143,7 +143,7 @@ function noBinaries(why: string): SettingsError {
 function isMusl(): boolean {
   if (process.platform !== 'linux') return false;
   // The report would ask for every network interface otherwise.
-  process.report.excludeNetwork = true;
+  Object.assign(process.report, { excludeNetwork: true });
   const report = process.report.getReport() as unknown as {
     header: { glibcVersionRuntime?: string };
   };

@@ -33,9 +33,15 @@ export async function initialiseDatabase(
   await chmod(beside, 0o700);
   giveTo(account, beside);
   await run(account, join(binaries.root, 'bin', 'initdb'), [
-    ...['-D', beside, '-U', DATABASE_NAME, '--auth=trust', '--no-instructions'],
+    `--pgdata=${beside}`,
+    `--username=${DATABASE_NAME}`,
+    '--auth=trust',
+    '--no-instructions',
     // The same order and letters on every machine, whatever its locales.
-    ...['--encoding=UTF8', '--locale=C', '--locale-provider=builtin', '--builtin-locale=C.UTF-8'],
+    '--encoding=UTF8',
+    '--locale=C',
+    '--locale-provider=builtin',
+    '--builtin-locale=C.UTF-8',
   ]);
   await run(
     account,
