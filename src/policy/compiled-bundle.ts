@@ -31,13 +31,15 @@ export interface BundleSettings {
   readonly rolesAsSubjects: boolean;
   /** Paths masked in audit events, such as `context.card`. */
   readonly redact: readonly string[];
-  /** Context paths that every approval binds besides those that its rules' conditions name. */
+  /** Paths within `context` that every approval binds besides those that its rules' conditions name. */
   readonly bind: readonly string[];
 }
 
 /** A bundle without faults, ready to decide; immutable. */
 export interface CompiledBundle {
   readonly name: string;
+  /** The model as `bundle.yaml` names it: by name, or by path in the bundle. */
+  readonly modelName: string;
   readonly model: Model;
   readonly rules: readonly BundleRule[];
   readonly governance: readonly GovernanceRule[];

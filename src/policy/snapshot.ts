@@ -1,6 +1,8 @@
 import type { Engine } from '../engine/engine.js';
-import type { GovernanceIndex } from '../governance/governance-index.js';
+import type { Model } from '../engine/model.js';
+import { GovernanceIndex } from '../governance/governance-index.js';
 import type { KeyRing } from '../identity/key-ring.js';
+import { DEFAULT_SETTINGS } from './bundle-settings.js';
 import type { BundleSettings } from './compiled-bundle.js';
 
 /** The bundle that a snapshot was built from, as decisions and audit events name it. */
@@ -18,8 +20,30 @@ export interface Snapshot {
   readonly revision: number;
   /** Undefined while no bundle was ever applied: every check is then denied. */
   readonly bundle: BundleName | undefined;
+  /** The model of the bundle. */
+  readonly model: Model | undefined;
   readonly engine: Engine;
   readonly governance: GovernanceIndex;
   readonly settings: BundleSettings;
   readonly keys: KeyRing;
 }
+
+/** Denies everything: what decides while no bundle was ever applied. */
+export const emptyEngine: Engine = {
+  name: 'empty',
+  size: 0,
+  decide: () => ({ effect: 'deny', explicit: false }),
+  rolesOf: () => [],
+  isRole: () => false,
+};
+
+/** What a server holds before it has read anything: it knows no key and allows nothing. */
+export const emptySnapshot: Snapshot = {
+  revision: 0,
+  bundle: undefined,
+  model: undefined,
+  engine: emptyEngine,
+  governance: new GovernanceIndex([]),
+  settings: DEFAULT_SETTINGS,
+  keys: { find: () => undefined },
+};

@@ -1,0 +1,97 @@
+import { createHash } from 'node:crypto';
+import type { BundleFault } from '../errors.js';
+import type { BundleFiles } from './compiled-bundle.js';
+
+/** The most that the files of a bundle may hold together, in bytes of UTF-8. */
+export const MAX_BUNDLE_BYTES = 64 * 1024 * 1024;
+
+/** What a file of a bundle is for, by its path; undefined where it has no part in it. */
+export type FileRole = 'bundle' | 'rules' | 'governance' | 'tests' | 'model';
+
+/** The role that a path gives a file. */
+export function roleOf(path: string): FileRole | undefined {
+  if (path === 'bundle.yaml') return 'bundle';
+  if (/^rules\/[^/]+\.csv$/.test(path)) return 'rules';
+  if (/^governance\/[^/]+\.ya?ml$/.test(path)) return 'governance';
+  if (/^tests\/[^/]+\.ya?ml$/.test(path)) return 'tests';
+  if (/^models\/[^/]+\.conf$/.test(path)) return 'model';
+  return undefined;
+}
+
+/** Why a path cannot be one of a bundle; undefined where it can. */
+export function pathFault(path: string): string | undefined {
+  // oxlint-disable-next-line no-control-regex -- these are what is looked for
+  if (/[\u0000-\u001f\u007f-\u009f]|\p{Surrogate}/u.test(path)) {
+    return 'the path holds a character that no path may hold; rename the file';
+  }
+  if (path.includes('\\')) return 'the path holds a `\\`; write it with `/`';
+  if (path.startsWith('/') || /^[A-Za-z]:/.test(path)) {
+    return 'the path is absolute; write it relative to `bundle.yaml`';
+  }
+  const steps = path.split('/');
+  if (steps.includes('..')) return 'the path leaves the bundle; keep its files below `bundle.yaml`';
+  if (steps.includes('.') || steps.includes('')) return 'the path is not in its shortest form';
+  if (path.length > 512) return 'the path has more than 512 characters';
+  return undefined;
+}
+
+/** What is wrong with the paths, the size and the characters of a bundle's files, whatever they say. */
+export function fileFaults(files: BundleFiles): BundleFault[] {
+  const faults: BundleFault[] = [];
+  let bytes = 0;
+  for (const [path, text] of files) {
+    const file = path.toWellFormed();
+    const message = pathFault(path);
+    if (message !== undefined) faults.push({ file, line: 1, column: 1, message });
+    bytes += Buffer.byteLength(text);
+    const unstorable = text.isWellFormed() ? text.indexOf('\0') : text.search(/\p{Surrogate}|\0/u);
+    if (unstorable !== -1) {
+      faults.push({
+        file,
+        ...positionOf(text, unstorable),
+        message: unstorableMessage(text, unstorable),
+      });
+    }
+  }
+  if (bytes > MAX_BUNDLE_BYTES) faults.push(tooLarge(bytes));
+  return faults;
+}
+
+/** The fault of a bundle that holds more than `MAX_BUNDLE_BYTES`. */
+export function tooLarge(bytes: number): BundleFault {
+  const mebibytes = (bytes / 1024 / 1024).toFixed(1);
+  const message = `the bundle holds ${mebibytes} MiB; at most 64 MiB are taken`;
+  return { file: 'bundle.yaml', line: 1, column: 1, message };
+}
+
+function unstorableMessage(text: string, offset: number): string {
+  return text[offset] === '\0'
+    ? 'remove the control character `U+0000`'
+    : 'a lone surrogate, which is no valid Unicode; remove it';
+}
+
+function positionOf(text: string, offset: number): { line: number; column: number } {
+  const before = text.slice(0, offset);
+  return { line: before.split('\n').length, column: offset - before.lastIndexOf('\n') };
+}
+
+/**
+ * Two bundles with the same digest decide the same: SHA-256 over every file and the text of the
+ * model, which may come from elsewhere. Each part is led by its length, so that no two sets of files
+ * run together to the same bytes.
+ */
+export function digestOf(files: BundleFiles, modelText: string): Buffer {
+  const hash = createHash('sha256');
+  const add = (text: string) => hash.update(`${Buffer.byteLength(text)}\n`).update(text, 'utf8');
+  for (const path of [...files.keys()].sort(compareBytes)) {
+    add(path);
+    add(files.get(path) ?? '');
+  }
+  add(modelText);
+  return hash.digest();
+}
+
+/** Orders paths by their UTF-8 bytes: the order in which files of rules rank. */
+export function compareBytes(a: string, b: string): number {
+  return Buffer.compare(Buffer.from(a), Buffer.from(b));
+}

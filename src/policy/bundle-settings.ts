@@ -1,0 +1,56 @@
+import type { BundleFault } from '../errors.js';
+import { compileSchema, schemaFaults } from '../platform/schema-faults.js';
+import { parseYaml, type YamlDocument } from '../platform/yaml.js';
+import { type BundleDocument, BundleSchema } from './bundle-schema.js';
+import type { BundleFiles, BundleSettings } from './compiled-bundle.js';
+
+/** The one file that every bundle has. */
+export const BUNDLE_FILE = 'bundle.yaml';
+
+const validate = compileSchema(BundleSchema);
+
+/** `bundle.yaml` as written, with the places of its members. */
+export interface ReadBundleFile {
+  readonly document: BundleDocument;
+  readonly places: YamlDocument;
+}
+
+/** What holds while no bundle says otherwise. */
+export const DEFAULT_SETTINGS: BundleSettings = {
+  tenants: undefined,
+  sharedRules: false,
+  rolesAsSubjects: false,
+  redact: [],
+  bind: [],
+};
+
+/** Reads `bundle.yaml` out of a bundle's files. */
+export function readBundleFile(
+  files: BundleFiles,
+): ReadBundleFile | { readonly faults: readonly BundleFault[] } {
+  const text = files.get(BUNDLE_FILE);
+  if (text === undefined) {
+    const message = 'the bundle has no `bundle.yaml`; add one with `name` and `model`';
+    return { faults: [{ file: BUNDLE_FILE, line: 1, column: 1, message }] };
+  }
+  const places = parseYaml(text);
+  if ('faults' in places) return { faults: places.faults.map(inBundleFile) };
+  const faults = schemaFaults(validate, places);
+  if (faults.length > 0) return { faults: faults.map(inBundleFile) };
+  return { document: places.value as BundleDocument, places };
+}
+
+function inBundleFile<Fault extends object>(fault: Fault): Fault & { file: string } {
+  return { file: BUNDLE_FILE, ...fault };
+}
+
+/** The settings that `bundle.yaml` gives. */
+export function settingsOf(document: BundleDocument): BundleSettings {
+  return {
+    tenants: document.tenants,
+    sharedRules: document.shared_rules ?? false,
+    rolesAsSubjects: document.roles_as_subjects ?? false,
+    redact: document.audit?.redact ?? [],
+    bind: (document.approval?.bind ?? []).map((path) => path.replace(/^context\./, '')),
+  };
+}
