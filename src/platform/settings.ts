@@ -1,6 +1,7 @@
 import { type Static, Type } from '@sinclair/typebox';
 import { parseDuration } from './duration.js';
 import { LOG_LEVELS } from './log.js';
+import { parseRedisUrl } from './redis-url.js';
 
 /** What is known of one setting beside its type; the documentation is written from it. */
 export interface Setting {
@@ -22,8 +23,7 @@ export const SETTING_FORMATS = {
   host: (text: string) => /^[A-Za-z0-9.:_%-]{1,253}$/.test(text),
   port: (text: string) => /^\d{1,5}$/.test(text) && Number(text) <= 65_535,
   'postgres-url': (text: string) => /^postgres(?:ql)?:\/\/\S+$/.test(text),
-  'redis-url': (text: string) =>
-    /^rediss?:\/\/[^\s,]+$/.test(text) || /^rediss?\+(?:cluster|sentinel):\/\/\S+$/.test(text),
+  'redis-url': (text: string) => parseRedisUrl(text) !== undefined,
   'http-url': isPlainAddress,
   path: (text: string) => !text.includes('\0'),
   'root-key': (text: string) => text.length >= 32 && /^[^\p{Cc}\s]\P{Cc}*[^\p{Cc}\s]$/u.test(text),

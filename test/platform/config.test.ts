@@ -174,9 +174,13 @@ describe('the settings', () => {
   });
 
   it('take every kind of Redis address', () => {
-    const host = 'cache:6379';
-    for (const scheme of ['redis', 'rediss', 'redis+cluster', 'rediss+sentinel'])
-      assert.deepEqual(faultsOf({ REDIS_URL: `${scheme}://u:p@${host}/0` }), []);
+    for (const url of [
+      'redis://cache',
+      'rediss://u:p@c:1/2',
+      'redis+cluster://a,b',
+      'redis+sentinel://a/m',
+    ])
+      assert.deepEqual(faultsOf({ REDIS_URL: url }), []);
   });
 });
 

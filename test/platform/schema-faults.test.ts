@@ -65,6 +65,14 @@ describe('faults against a schema', () => {
     ]);
   });
 
+  it('names the constants or the types of which one was expected', () => {
+    const colour = Type.Union([Type.Literal('red'), Type.Literal('green')]);
+    assert.deepEqual(faultsOf(colour, 'rad'), ['1:1: unknown value `rad`, did you mean `red`?']);
+    assert.deepEqual(faultsOf(colour, '1'), ['1:1: expected one of `red`, `green`, found `1`']);
+    const mixed = Type.Union([Type.String(), Type.Object({})]);
+    assert.deepEqual(faultsOf(mixed, '1'), ['1:1: expected a string or a mapping, found `1`']);
+  });
+
   it('says what a pattern stands for', () => {
     const schema = Type.String({ pattern: '^[0-9]+s$', patternErrorMessage: 'expected seconds' });
     assert.deepEqual(faultsOf(schema, 'x'), ['1:1: expected seconds, found `x`']);

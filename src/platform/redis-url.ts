@@ -1,0 +1,84 @@
+/** One address of a Redis. */
+export interface RedisAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** What a `REDIS_URL` says. */
+export interface RedisTarget {
+  readonly kind: 'single' | 'cluster' | 'sentinel';
+  readonly tls: boolean;
+  readonly username?: string;
+  readonly password?: string;
+  readonly addresses: readonly [RedisAddress, ...RedisAddress[]];
+  /** The group of Redis servers that Sentinel watches; for `sentinel` alone. */
+  readonly master?: string;
+  readonly db: number;
+}
+
+const SHAPE =
+  /^redis(?<tls>s)?(?:\+(?<kind>cluster|sentinel))?:\/\/(?:(?<user>[^:@/\s]*)(?::(?<password>[^@/\s]*))?@)?(?<hosts>[^@/?#\s]+)(?<path>\/[^?#\s]*)?$/;
+
+const HOST = /^(?<host>[\w.-]+|\[[0-9A-Fa-f:.]+\])(?::(?<port>\d{1,5}))?$/;
+
+/**
+ * Reads `redis://user:password@host:6379/0`, the same with `rediss` for TLS,
+ * `redis+cluster://host:6379,host:6379` and `redis+sentinel://host:26379,host:26379/NAME/0`.
+ * Special characters of user and password are percent-encoded.
+ *
+ * @returns `undefined` where it is none of these
+ */
+export function parseRedisUrl(url: string): RedisTarget | undefined {
+  const parts = SHAPE.exec(url)?.groups;
+  if (parts === undefined) return undefined;
+  const kind = kindOf(parts['kind']);
+  const [first, ...others] = addressesOf(parts['hosts'] ?? '', kind) ?? [];
+  const place = placeOf(kind, parts['path'] ?? '');
+  const username = decoded(parts['user']);
+  const password = decoded(parts['password']);
+  if (first === undefined || place === undefined || username === null || password === null)
+    return undefined;
+  if (kind === 'single' && others.length > 0) return undefined;
+  return {
+    kind,
+    tls: parts['tls'] === 's',
+    ...(username ? { username } : {}),
+    ...(password ? { password } : {}),
+    addresses: [first, ...others],
+    ...place,
+  };
+}
+
+function kindOf(kind: string | undefined): RedisTarget['kind'] {
+  return kind === 'cluster' || kind === 'sentinel' ? kind : 'single';
+}
+
+function addressesOf(hosts: string, kind: RedisTarget['kind']): RedisAddress[] | undefined {
+  const addresses = hosts.split(',').map((text) => {
+    const { host = '', port } = HOST.exec(text)?.groups ?? {};
+    const number = port === undefined ? (kind === 'sentinel' ? 26_379 : 6_379) : Number(port);
+    return { host: host.replace(/^\[|\]$/g, ''), port: number };
+  });
+  return addresses.every(({ host, port }) => host && port <= 65_535) ? addresses : undefined;
+}
+
+/** The path: a database's number, a cluster's nothing, Sentinel's name and number. */
+function placeOf(
+  kind: RedisTarget['kind'],
+  path: string,
+): { master?: string; db: number } | undefined {
+  const [first = '', second = '', ...rest] = path.slice(1).split('/');
+  const number = kind === 'sentinel' ? second : first;
+  if (rest.length > 0 || !/^\d{0,4}$/.test(number)) return undefined;
+  if (kind === 'sentinel') return first ? { master: first, db: Number(number) } : undefined;
+  return second || (kind === 'cluster' && Number(number) > 0) ? undefined : { db: Number(number) };
+}
+
+/** Percent-decoded; `null` where that fails. */
+function decoded(text: string | undefined): string | null | undefined {
+  try {
+    return text === undefined ? undefined : decodeURIComponent(text);
+  } catch {
+    return null;
+  }
+}
