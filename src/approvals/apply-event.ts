@@ -70,7 +70,7 @@ export function auditEvent(
     ...(requestId === undefined ? {} : { requestId }),
     ...(revision === undefined ? {} : { revision }),
     detail: {
-      ...(caller === undefined ? {} : { credential: caller.id }),
+      ...(caller === undefined ? {} : { caller: caller.id }),
       ...(reason === undefined ? {} : { reason }),
       ...detail,
     },

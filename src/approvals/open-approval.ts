@@ -1,5 +1,6 @@
 import { v7 as uuidv7 } from 'uuid';
 import type { Database, DatabaseTransaction } from '../platform/database.js';
+import type { Check, JsonObject } from '../vocabulary.js';
 import { applyEvent, auditEvent, type Records } from './apply-event.js';
 import { type Approval, viewOf } from './approval.js';
 import type { OpenedApproval, Opening } from './approval-service.js';
@@ -92,15 +93,24 @@ async function insert(
     revision,
   };
   await store.insert(transaction, approval, { requested, bind, binding });
-  const { comment } = check.context;
   const detail = {
+    check: asJson(requested),
     rules: rules.map(({ id }) => id),
     expires_at: new Date(approval.expiresAt).toISOString(),
-    ...(typeof comment === 'string' ? { comment } : {}),
   };
   await audit.write(
     transaction,
     auditEvent('opened', approval, now, { caller: requester, requestId, revision, detail }),
   );
   return approval;
+}
+
+function asJson({ tenant, subject, action, resource, context }: Check): JsonObject {
+  return {
+    tenant,
+    subject: { ...subject },
+    action: { ...action },
+    resource: { ...resource },
+    context,
+  };
 }
