@@ -1,0 +1,51 @@
+import type { ExpressionFault } from './tokenizer.js';
+
+const GROUP = / \([^)]*\)/g;
+
+/**
+ * Casbin lets authors write a list as `in (a, b)` by replacing text: as soon as ` in ` and ` (`
+ * occur, every ` (…)` with a comma inside becomes `[…]`, wherever it stands. An expression is
+ * accepted only where that replaces exactly the lists that were meant as such.
+ *
+ * @param tuples opening to closing offset of every `in (a, b)` that was parsed
+ */
+export function listFault(
+  text: string,
+  tuples: ReadonlyMap<number, number>,
+): ExpressionFault | undefined {
+  const replaced = new Map(replacedGroups(text));
+  for (const [open, close] of tuples) {
+    if (replaced.get(open) !== close) {
+      return {
+        at: open,
+        message: "Casbin would not read this as a list; write it as `['a', 'b']`",
+      };
+    }
+  }
+  for (const open of replaced.keys()) {
+    if (!tuples.has(open)) {
+      return {
+        at: open,
+        message:
+          'Casbin would read this as a list because ` in ` occurs in the expression; remove the space before `(`',
+      };
+    }
+  }
+  return undefined;
+}
+
+/** Whether the text holds what Casbin would turn into a list as soon as ` in ` occurs beside it. */
+export function hasCommaGroup(text: string): boolean {
+  return (text.match(GROUP) ?? []).some((group) => group.includes(','));
+}
+
+function* replacedGroups(text: string): Generator<[open: number, close: number]> {
+  if (!text.includes(' in ') || !text.includes(' (')) {
+    return;
+  }
+  for (const match of text.matchAll(GROUP)) {
+    if (match[0].includes(',')) {
+      yield [match.index + 1, match.index + match[0].length - 1];
+    }
+  }
+}
