@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { runCommandLine } from './cli/program.js';
-import { serve } from './server.js';
+import { serve } from './serve.js';
 
 process.exitCode = await runCommandLine(process.argv.slice(2), {
   env: process.env,

@@ -57,6 +57,7 @@ function snapshotOf(bundle: CompiledBundle): Snapshot {
   return {
     revision: 0,
     bundle: { number: 0, name: bundle.name, commit: undefined },
+    model: bundle.model,
     engine: createReferenceEngine(
       bundle.model,
       bundle.rules.map(({ line }) => line),

@@ -1,0 +1,24 @@
+import { once } from 'node:events';
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
+
+/** How long requests in flight may take once the server closes, in milliseconds. */
+const IN_FLIGHT = 4_000;
+
+/** Opens the port; 0 takes a free one. Answers `http://HOST:PORT`, as a client writes it. */
+export async function listen(server: Server, host: string, port: number): Promise<string> {
+  server.listen(port, host);
+  await once(server, 'listening');
+  const address = server.address() as AddressInfo;
+  const name = address.family === 'IPv6' || host.includes(':') ? `[${host}]` : host;
+  return `http://${name}:${address.port}`;
+}
+
+/** Takes no new connections and waits for what is in flight, but not for ever. */
+export async function closeGently(server: Server): Promise<void> {
+  const closed = once(server, 'close');
+  server.close();
+  const late = delay(IN_FLIGHT, undefined, { ref: false }).then(() => server.closeAllConnections());
+  await Promise.race([closed, late]);
+}

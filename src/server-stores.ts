@@ -1,0 +1,111 @@
+import type { Pool } from 'pg';
+import type { Limiter } from './governance/limiter.js';
+import { createMemoryLimiter } from './governance/memory-limiter.js';
+import { createPostgresLimiter } from './governance/postgres-limiter.js';
+import { createRedisLimiter } from './governance/redis-limiter.js';
+import { installRootKey } from './identity/key-service.js';
+import { ensureRootKeyFile } from './identity/root-key.js';
+import type { Clock } from './platform/clock.js';
+import type { Config } from './platform/config.js';
+import { connectDatabase, type Database } from './platform/database.js';
+import { startEmbeddedPostgres } from './platform/embedded-postgres/embedded-postgres.js';
+import type { Logger } from './platform/log.js';
+import type { Metrics } from './platform/metrics.js';
+import { migrateUp } from './platform/migrate.js';
+import { connectRedis, type RedisClient } from './platform/redis.js';
+
+/** Something to close; run in the reverse order of opening. */
+export type Closer = () => Promise<unknown>;
+
+/** What the server keeps its state in. */
+export interface Stores {
+  readonly database: Database;
+  readonly redis: RedisClient | undefined;
+  readonly limiter: Limiter;
+  /** Settles with the reason when the embedded database ends by itself; never rejects. */
+  readonly failed: Promise<string>;
+}
+
+/** What opening a store may need to say. */
+interface Telling {
+  readonly log: Logger;
+  readonly clock: Clock;
+  readonly metrics: Metrics;
+}
+
+/**
+ * Opens the stores that the settings name: the database, migrated and with its root key, and where
+ * rate limits are counted. Everything opened adds its closer.
+ */
+export async function openStores(
+  config: Config,
+  telling: Telling,
+  closers: Closer[],
+): Promise<Stores> {
+  const { url, failed } = await locateDatabase(config, telling.log, closers);
+  const database = openDatabase(url, telling, closers);
+  await migrateUp(database);
+  await installRootKey(database, config.rootKey ?? (await ensureRootKeyFile(config.dataDir)));
+  const redis = openRedis(config, telling.log, closers);
+  const limiter = openLimiter(config, { database, redis, clock: telling.clock });
+  return { database, redis, limiter, failed };
+}
+
+/** Closes everything, the last opened first; a closer that fails keeps no other from its turn. */
+export async function closeAll(closers: Closer[]): Promise<void> {
+  const failures: unknown[] = [];
+  for (let close = closers.pop(); close !== undefined; close = closers.pop()) {
+    try {
+      await close();
+    } catch (error) {
+      failures.push(error);
+    }
+  }
+  if (failures.length > 0) throw new AggregateError(failures, 'not everything could be closed');
+}
+
+async function locateDatabase(
+  { databaseUrl, dataDir }: Config,
+  log: Logger,
+  closers: Closer[],
+): Promise<{ url: string; failed: Promise<string> }> {
+  if (databaseUrl !== undefined) return { url: databaseUrl, failed: new Promise(() => {}) };
+  const embedded = await startEmbeddedPostgres({ dataDir, log });
+  closers.push(() => embedded.stop());
+  return embedded;
+}
+
+function openDatabase(url: string, { log, metrics }: Telling, closers: Closer[]): Database {
+  const connection = connectDatabase(url, {
+    onError: (error) => log.warn({ err: error }, 'a connection to Postgres was lost'),
+  });
+  closers.push(() => connection.close());
+  countConnections(connection.pool, metrics);
+  return connection.database;
+}
+
+function countConnections(pool: Pool, { poolConnections }: Metrics): void {
+  const count = (): void => {
+    poolConnections.set({ state: 'total' }, pool.totalCount);
+    poolConnections.set({ state: 'idle' }, pool.idleCount);
+    poolConnections.set({ state: 'waiting' }, pool.waitingCount);
+  };
+  for (const event of ['connect', 'acquire', 'release', 'remove'] as const) pool.on(event, count);
+}
+
+function openRedis({ redisUrl }: Config, log: Logger, closers: Closer[]): RedisClient | undefined {
+  if (redisUrl === undefined) return undefined;
+  const redis = connectRedis(redisUrl, log);
+  closers.push(async () => redis.disconnect());
+  return redis;
+}
+
+/** Redis where there is one; memory while the database is this process's own; else Postgres. */
+function openLimiter(
+  { databaseUrl }: Config,
+  { database, redis, clock }: { database: Database; redis: RedisClient | undefined; clock: Clock },
+): Limiter {
+  if (redis !== undefined) return createRedisLimiter({ redis });
+  if (databaseUrl === undefined) return createMemoryLimiter({ clock });
+  return createPostgresLimiter({ database });
+}

@@ -1,0 +1,180 @@
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import type { Server } from 'node:http';
+import { join } from 'node:path';
+import type { PolicyInForce } from './approvals/approval-service.js';
+import { createApprovalService } from './approvals/create-approval-service.js';
+import { findEvents } from './audit/audit-query.js';
+import { createAuditRecorder } from './audit/recorder.js';
+import { runBundleTests } from './decision/bundle-tests.js';
+import { createCheckService, type DecisionMetrics } from './decision/check-service.js';
+import { forgetOldAnswers } from './decision/idempotency.js';
+import { createApp } from './http/app.js';
+import { closeGently, listen } from './http/listen.js';
+import { answerable, problemOf } from './http/problem.js';
+import { createKeyService } from './identity/key-service.js';
+import { type Clock, systemClock } from './platform/clock.js';
+import type { Config } from './platform/config.js';
+import type { Logger } from './platform/log.js';
+import { createMetrics, type Metrics } from './platform/metrics.js';
+import { repeat } from './platform/repeat.js';
+import { createCurrentPolicy } from './policy/current-policy.js';
+import { applyAtFirstStart, watchDirectory } from './policy/policy-directory.js';
+import { createPolicyService, type PolicyService } from './policy/policy-service.js';
+import type { Snapshot } from './policy/snapshot.js';
+import { loadShippedModels } from './policy/shipped-models.js';
+import { createHealth } from './server-health.js';
+import { closeAll, type Closer, openStores } from './server-stores.js';
+
+/** What a server is given besides its settings. */
+export interface ServerOptions {
+  readonly log: Logger;
+  /** The machine's own clock unless given. */
+  readonly clock?: Clock;
+  /** Apply the policy directory again on every change of it. */
+  readonly watch?: boolean;
+}
+
+/** A server that answers. */
+export interface RunningServer {
+  /** `http://HOST:PORT`, with the port that was bound. */
+  readonly url: string;
+  readonly http: Server;
+  readonly policy: PolicyService;
+  /** Settles with the reason when the server can no longer go on; never rejects. */
+  readonly failed: Promise<string>;
+  /** Turns `/health/ready` away while requests are still answered. */
+  drain(): void;
+  /** Finishes what is in flight, writes what is recorded, closes everything, in this order. */
+  stop(): Promise<void>;
+}
+
+/** Milliseconds between two rounds of housekeeping. */
+const HOUSEKEEPING = 15_000;
+
+/**
+ * Builds the server from its settings and opens its port. What was opened is closed again should
+ * any of it fail.
+ *
+ * @throws SettingsError where the settings cannot work on this machine
+ */
+export async function startServer(config: Config, options: ServerOptions): Promise<RunningServer> {
+  const closers: Closer[] = [];
+  try {
+    return await build(config, options, closers);
+  } catch (error) {
+    await closeAll(closers);
+    throw error;
+  }
+}
+
+async function build(
+  config: Config,
+  { log, clock = systemClock, watch = false }: ServerOptions,
+  closers: Closer[],
+): Promise<RunningServer> {
+  await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
+  const metrics = createMetrics();
+  const stores = await openStores(config, { log, clock, metrics }, closers);
+  const { database, limiter } = stores;
+
+  const shippedModels = await loadShippedModels();
+  const current = createCurrentPolicy({ database, log, metrics, clock });
+  const audit = createAuditRecorder({
+    database,
+    mode: config.audit,
+    log,
+    metrics,
+    clock,
+    redactPaths: () => current.snapshot.settings.redact,
+  });
+  closers.push(() => audit.close());
+  await current.start();
+  closers.push(() => current.stop());
+
+  const approvals = createApprovalService({ database, audit });
+  const policy = createPolicyService({
+    database,
+    audit,
+    current,
+    runTests: runBundleTests,
+    shippedModels,
+  });
+  await applyAtFirstStart(policy, config.policyDir, log);
+  if (watch) closers.push(watchDirectory(policy, config.policyDir, log));
+  const checks = createCheckService({
+    database,
+    audit,
+    approvals,
+    limiter,
+    current,
+    clock,
+    metrics: decisionMetrics(metrics),
+    describeError: (error, requestId) => problemOf(answerable(error), requestId),
+  });
+
+  let draining = false;
+  const housekeeping = repeat(
+    'housekeeping',
+    HOUSEKEEPING,
+    async () => {
+      await approvals.sweep();
+      await approvals.cancelChanged(approvalTerms(current.snapshot));
+      await forgetOldAnswers(database);
+    },
+    log,
+  );
+  closers.push(() => housekeeping.stop());
+
+  const http = createApp({
+    clock,
+    log,
+    metrics,
+    metricsPublic: config.metricsPublic,
+    current,
+    checks,
+    policy,
+    approvals,
+    keys: createKeyService({ database, audit, current }),
+    findEvents: (filter) => findEvents(database, filter),
+    health: createHealth({ stores, current, clock }),
+    draining: () => draining,
+  });
+  const url = await listen(http, config.host, config.port);
+  closers.push(() => closeGently(http));
+  closers.push(await nameServer(config.dataDir, url));
+
+  return {
+    url,
+    http,
+    policy,
+    failed: stores.failed,
+    drain: () => {
+      draining = true;
+    },
+    stop: () => closeAll(closers),
+  };
+}
+
+/** Names address and process in the data directory, for the command line; gone once it stops. */
+async function nameServer(dataDir: string, address: string): Promise<Closer> {
+  const file = join(dataDir, 'server.json');
+  await writeFile(file, `${JSON.stringify({ address, pid: process.pid })}\n`, { mode: 0o600 });
+  return () => rm(file, { force: true });
+}
+
+function decisionMetrics(metrics: Metrics): DecisionMetrics {
+  return {
+    decided({ decision, reason }, seconds) {
+      metrics.decisions.inc({ decision, reason });
+      metrics.checkSeconds.observe(seconds);
+      if (reason === 'evaluation_error') metrics.evaluationErrors.inc();
+    },
+  };
+}
+
+function approvalTerms({ revision, governance, settings }: Snapshot): PolicyInForce {
+  const digests = governance.rules
+    .filter((rule) => rule.kind === 'approval-required')
+    .map((rule) => rule.digest);
+  return { revision, digests, bind: settings.bind };
+}
