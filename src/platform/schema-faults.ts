@@ -8,9 +8,11 @@ import { type Position, pointerTo, type YamlDocument, type YamlFault } from './y
  * branch of a `oneOf` whose faults are told.
  */
 export function compileSchema(schema: object): ValidateFunction {
-  const ajv = new Ajv2020({ allErrors: true, verbose: true, discriminator: true, strict: false });
   return ajv.compile(schema);
 }
+
+/** One for all schemas: making one costs more than compiling most schemas. */
+const ajv = new Ajv2020({ allErrors: true, verbose: true, discriminator: true, strict: false });
 
 /**
  * Everything that keeps a YAML document from its schema, each with its place and a sentence for
@@ -104,6 +106,9 @@ export function messageOf(error: ErrorObject): string {
       return expectedOneOf(params['allowedValues'], data);
     case 'const':
       return expectedOneOf([params['allowedValue']], data);
+    case 'anyOf':
+    case 'oneOf':
+      return expectedBranch(schema[keyword], data);
     case 'discriminator':
       return expectedTag(schema, String(params['tag']), params['tagValue']);
     case 'minItems':
@@ -145,6 +150,19 @@ function expectedOneOf(values: unknown, found: unknown): string {
   }
   const choice = allowed.length === 1 ? listed(allowed) : `one of ${listed(allowed)}`;
   return `expected ${choice}${found === undefined ? '' : `, found ${shown(found)}`}`;
+}
+
+/** What a value of none of several shapes should have been: one of their constants, or their types. */
+function expectedBranch(branches: unknown, found: unknown): string {
+  const shapes = (Array.isArray(branches) ? branches : []).filter(isObject);
+  if (shapes.every((shape) => 'const' in shape)) {
+    return expectedOneOf(
+      shapes.map((shape) => shape['const']),
+      found,
+    );
+  }
+  const types = [...new Set(shapes.flatMap((shape) => shape['type'] ?? []))];
+  return `expected ${typeName(types)}, found ${shown(found)}`;
 }
 
 function expectedTag(schema: Record<string, unknown>, tag: string, found: unknown): string {

@@ -1,0 +1,154 @@
+import type { BundleFault } from '../errors.js';
+import { canonicalJson, sha256Hex } from '../platform/json.js';
+import { compileSchema, schemaFaults } from '../platform/schema-faults.js';
+import { parseYaml, type Position, type YamlDocument } from '../platform/yaml.js';
+import type { GovernanceKind, JsonValue } from '../vocabulary.js';
+import { compileCondition } from './condition.js';
+import type { Condition, GovernanceRule, Match } from './governance-rule.js';
+import { governanceFileSchema, KINDS, ruleSchema } from './governance-schema.js';
+import type { KindOfRule } from './kind.js';
+
+/** What a governance file comes to. `rules` are to be used only where there are no faults. */
+export interface CompiledGovernanceFile {
+  readonly rules: GovernanceRule[];
+  readonly faults: BundleFault[];
+}
+
+/** A rule as written, once its schema holds. */
+interface WrittenRule {
+  readonly id: string;
+  readonly kind: GovernanceKind;
+  readonly description?: string;
+  readonly match?: { readonly [Member in keyof Match]?: string | readonly string[] };
+  readonly when?: string;
+}
+
+const validateFile = compileSchema(governanceFileSchema);
+const validateRule = {
+  'time-window': compileSchema(ruleSchema('time-window')),
+  'require-comment': compileSchema(ruleSchema('require-comment')),
+  'approval-required': compileSchema(ruleSchema('approval-required')),
+  'rate-limit': compileSchema(ruleSchema('rate-limit')),
+} as const satisfies Record<GovernanceKind, unknown>;
+
+/**
+ * Compiles a governance file. All faults of the file come back at once, sorted by place: those of
+ * YAML alone where the text is no YAML, else those of the schema, of expressions, patterns, time
+ * zones and of everything else that could not work.
+ */
+export function compileGovernanceFile(file: string, text: string): CompiledGovernanceFile {
+  const document = parseYaml(text);
+  if ('faults' in document) {
+    return { rules: [], faults: document.faults.map((fault) => ({ file, ...fault })) };
+  }
+  const faults: BundleFault[] = schemaFaults(validateFile, document).map((fault) => ({
+    file,
+    ...fault,
+  }));
+  const tell = ({ line, column }: Position, message: string): void => {
+    faults.push({ file, line, column, message });
+  };
+  const written = rulesIn(document.value);
+  tellDuplicates(written, document, tell);
+  const rules = written
+    .map((rule, index) => new RuleCompiler(file, document, `/rules/${index}`, tell).compile(rule))
+    .filter((rule) => rule !== undefined);
+  faults.sort((a, b) => a.line - b.line || a.column - b.column);
+  return { rules, faults };
+}
+
+type Tell = (place: Position, message: string) => void;
+
+/** Compiles one rule of a file. */
+class RuleCompiler {
+  readonly #file: string;
+  readonly #document: YamlDocument;
+  readonly #root: string;
+  readonly #tell: Tell;
+
+  constructor(file: string, document: YamlDocument, root: string, tell: Tell) {
+    this.#file = file;
+    this.#document = document;
+    this.#root = root;
+    this.#tell = tell;
+  }
+
+  /** Undefined where the rule breaks its schema; its condition is checked all the same. */
+  compile(rule: unknown): GovernanceRule | undefined {
+    const when = this.#condition(memberOf(rule, 'when'));
+    if (!isWritten(rule)) return undefined;
+    const base = {
+      id: rule.id,
+      match: matchOf(rule.match),
+      digest: sha256Hex(canonicalJson(rule as unknown as JsonValue)),
+      source: { file: this.#file, line: this.#document.at(this.#root).line },
+      ...(rule.description === undefined ? {} : { description: rule.description }),
+      ...(when === undefined ? {} : { when }),
+    };
+    const { kind } = rule;
+    if (kind === 'time-window') return { ...base, kind, ...this.#terms(KINDS[kind], rule) };
+    if (kind === 'require-comment') return { ...base, kind, ...this.#terms(KINDS[kind], rule) };
+    if (kind === 'approval-required') return { ...base, kind, ...this.#terms(KINDS[kind], rule) };
+    return { ...base, kind, ...this.#terms(KINDS[kind], rule) };
+  }
+
+  #terms<Rule extends GovernanceRule, Written>(
+    kind: KindOfRule<Rule, Written>,
+    rule: WrittenRule,
+  ): ReturnType<KindOfRule<Rule, Written>['compile']> {
+    // The schema of the kind has passed: the rule carries the kind's own members.
+    return kind.compile(rule as unknown as Written, (pointer, message) =>
+      this.#tell(this.#document.at(this.#root + pointer), message),
+    );
+  }
+
+  #condition(source: unknown): Condition | undefined {
+    if (typeof source !== 'string' || source === '') return undefined;
+    const compiled = compileCondition(source);
+    if (!('faults' in compiled)) return compiled;
+    for (const { offset, message } of compiled.faults) {
+      this.#tell(this.#document.within(`${this.#root}/when`, offset), message);
+    }
+    return undefined;
+  }
+}
+
+function rulesIn(value: unknown): unknown[] {
+  const rules = memberOf(value, 'rules');
+  return Array.isArray(rules) ? rules : [];
+}
+
+function memberOf(value: unknown, name: string): unknown {
+  return typeof value === 'object' && value !== null && Object.hasOwn(value, name)
+    ? Reflect.get(value, name)
+    : undefined;
+}
+
+function isWritten(rule: unknown): rule is WrittenRule {
+  const kind = memberOf(rule, 'kind');
+  return isKind(kind) && validateRule[kind](rule);
+}
+
+function isKind(kind: unknown): kind is GovernanceKind {
+  return typeof kind === 'string' && Object.hasOwn(validateRule, kind);
+}
+
+function matchOf(written: WrittenRule['match'] = {}): Match {
+  const lists = Object.entries(written).map(([member, patterns]) => [
+    member,
+    typeof patterns === 'string' ? [patterns] : patterns,
+  ]);
+  return Object.fromEntries(lists);
+}
+
+function tellDuplicates(rules: readonly unknown[], document: YamlDocument, tell: Tell): void {
+  const first = new Map<string, number>();
+  rules.forEach((rule, index) => {
+    const id = memberOf(rule, 'id');
+    if (typeof id !== 'string') return;
+    const place = document.at(`/rules/${index}/id`);
+    const line = first.get(id);
+    if (line === undefined) first.set(id, place.line);
+    else tell(place, `the id \`${id}\` is given twice, first in line ${line}; rename one`);
+  });
+}

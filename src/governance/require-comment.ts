@@ -1,0 +1,68 @@
+import { Type } from '@sinclair/typebox';
+import type { CommentTerms, RequireCommentRule } from './governance-rule.js';
+import type { KindOfRule } from './kind.js';
+import { compilePattern } from './linear-regex.js';
+import { CLOSED } from './schema-parts.js';
+
+interface Written {
+  readonly comment: { readonly min_length?: number; readonly pattern?: string };
+}
+
+/** `require-comment`: what the rule speaks of needs a `context.comment`. */
+export const requireComment: KindOfRule<RequireCommentRule, Written> = {
+  kind: 'require-comment',
+  members: {
+    comment: Type.Object(
+      {
+        min_length: Type.Optional(
+          Type.Integer({
+            minimum: 1,
+            maximum: 10_000,
+            default: 1,
+            description: 'Least number of characters, spaces at both ends not counted.',
+          }),
+        ),
+        pattern: Type.Optional(
+          Type.String({
+            minLength: 1,
+            description: 'A regular expression (RE2) that must match anywhere in the comment.',
+          }),
+        ),
+      },
+      { ...CLOSED, description: 'What `context.comment` must look like.' },
+    ),
+  },
+  compile: ({ comment }, tell) => {
+    const minLength = comment.min_length ?? 1;
+    if (comment.pattern === undefined) return { comment: { minLength } };
+    const pattern = compilePattern(comment.pattern);
+    if ('fault' in pattern) {
+      tell('/comment/pattern', pattern.fault);
+      return { comment: { minLength } };
+    }
+    return { comment: { minLength, pattern } };
+  },
+};
+
+/** Longest comment that a pattern is tried on, in UTF-16 code units. */
+const MAX_LENGTH = 100_000;
+
+/**
+ * Why a comment does not meet a rule's terms, for people; undefined where it does. Characters are
+ * Unicode code points.
+ */
+export function commentFault(terms: CommentTerms, comment: unknown): string | undefined {
+  if (comment === undefined || comment === null) return '`context.comment` is missing';
+  if (typeof comment !== 'string') return '`context.comment` must be a text';
+  const text = comment.trim();
+  if (text === '') return '`context.comment` is empty';
+  if (text.length > MAX_LENGTH) return `\`context.comment\` has over ${MAX_LENGTH} characters`;
+  const length = Array.from(text).length;
+  if (length < terms.minLength) {
+    return `\`context.comment\` must have at least ${terms.minLength} characters, not ${length}`;
+  }
+  if (terms.pattern && !terms.pattern.matches(text)) {
+    return `\`context.comment\` must match \`${terms.pattern.source}\``;
+  }
+  return undefined;
+}
