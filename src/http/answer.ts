@@ -1,8 +1,7 @@
 import type { OutgoingHttpHeaders } from 'node:http';
-import { InternalError } from '../errors.js';
 import { hasBody } from './body.js';
 import type { Exchange } from './exchange.js';
-import { answerable, problemHeaders, problemOf } from './problem.js';
+import { answerable, logFailure, problemHeaders, problemOf } from './problem.js';
 import type { Answer } from './route.js';
 import type { HttpLog } from './services.js';
 
@@ -26,11 +25,7 @@ export function sendAnswer(exchange: Exchange, { status, body, text, headers = {
 export function answerError(exchange: Exchange, error: unknown, log: HttpLog): void {
   const known = answerable(error);
   const { requestId } = exchange;
-  if (known instanceof InternalError) {
-    log.error({ requestId, err: known.cause ?? known }, 'request failed');
-  } else if (known.status >= 500) {
-    log.warn({ requestId, code: known.code, err: known.cause ?? known }, 'request not answered');
-  }
+  logFailure(known, requestId, log);
   send(exchange, known.status, JSON.stringify(problemOf(known, requestId)), {
     'Content-Type': 'application/problem+json',
     ...problemHeaders(known),

@@ -1,6 +1,6 @@
 import { Type } from '@sinclair/typebox';
 import { InvalidRequest } from '../errors.js';
-import { literals, page, shortText, tenantName, timestamp } from './fields.js';
+import { listOf, literals, page, shortText, tenantName, timestamp } from './fields.js';
 import { guardedRoute, type Route } from './route.js';
 import type { Services } from './services.js';
 import { reachOf } from './reach.js';
@@ -20,13 +20,41 @@ const listing = Type.Object(
   { additionalProperties: false },
 );
 
+/** A decision or a change as the audit keeps it; members that do not apply are left out. */
+const AuditEvent = Type.Object(
+  {
+    id: Type.String(),
+    seq: Type.Integer(),
+    at: timestamp,
+    tenant: Type.Optional(tenantName),
+    kind: Type.String({ description: '`decision`, `rules.changed`, `approval.opened`, …' }),
+    actor: Type.String(),
+    subject: Type.Optional(Type.String()),
+    action: Type.Optional(Type.String()),
+    resource: Type.Optional(Type.String()),
+    decision: Type.Optional(Type.String()),
+    reason: Type.Optional(Type.String()),
+    rules: Type.Optional(Type.Array(Type.Unknown())),
+    revision: Type.Optional(Type.Integer()),
+    bundle: Type.Optional(Type.Integer()),
+    commit: Type.Optional(Type.String()),
+    request_id: Type.Optional(Type.String()),
+    approval_id: Type.Optional(Type.String()),
+    ip: Type.Optional(Type.String()),
+    detail: Type.Optional(Type.Unknown()),
+  },
+  { $id: 'AuditEvent' },
+);
+
 /** `GET /v1/audit`: the events that the credential may read, newest first. */
 export function auditRoutes({ findEvents }: Pick<Services, 'findEvents'>): Route[] {
   return [
     guardedRoute({
       method: 'GET',
       path: '/v1/audit',
+      summary: 'Decisions and changes, newest first',
       permission: 'audit:read',
+      answers: { 200: { description: 'A page of events.', schema: listOf(AuditEvent) } },
       query: listing,
       handle: async ({ caller, query }) => {
         const { from, to, tenant: named, ...rest } = query;

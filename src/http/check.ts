@@ -1,36 +1,126 @@
+import { Type } from '@sinclair/typebox';
+import type { Answer as Decided } from '../decision/answer.js';
 import { BatchBody, CheckBody } from '../decision/check-schema.js';
-import type { BatchResult, CheckService } from '../decision/check-service.js';
-import { answerable, problemMembers } from './problem.js';
+import { GOVERNANCE_KINDS, REASONS } from '../vocabulary.js';
+import { literals, timestamp } from './fields.js';
+import { Problem } from './problem.js';
 import { type Answer, callMeta, guardedRoute, type Route } from './route.js';
 import type { Services } from './services.js';
 
+const DECISIONS = ['allow', 'deny', 'approval_required'] as const;
+const OUTCOMES = ['passed', 'denied', 'pending', 'granted', 'failed_closed'] as const;
+
+const decidingRule = Type.Union([
+  Type.Object({
+    kind: Type.Literal('casbin'),
+    rule: Type.Array(Type.String(), { minItems: 1, description: 'The Casbin rule, type first.' }),
+  }),
+  Type.Object({
+    kind: literals(GOVERNANCE_KINDS),
+    id: Type.String(),
+    outcome: literals(OUTCOMES),
+    message: Type.Optional(Type.String()),
+  }),
+]);
+
+const traceStep = Type.Object({
+  step: Type.String(),
+  outcome: Type.String(),
+  message: Type.Optional(Type.String()),
+});
+
+const trace = Type.Object({
+  roles: Type.Array(Type.String()),
+  bundle: Type.Union([
+    Type.Null(),
+    Type.Object({
+      number: Type.Integer(),
+      name: Type.String(),
+      commit: Type.Optional(Type.String()),
+    }),
+  ]),
+  steps: Type.Array(traceStep),
+});
+
+/** The answer to a check that was evaluated. */
+export const Decision = Type.Object(
+  {
+    decision: literals(DECISIONS),
+    allowed: Type.Boolean({ description: 'True with `allow` alone.' }),
+    reason: literals([...REASONS.allow, ...REASONS.approval_required, ...REASONS.deny]),
+    message: Type.String({ description: 'The same for people.' }),
+    rules: Type.Array(decidingRule, { description: 'What decided.' }),
+    approval: Type.Optional(
+      Type.Object({ id: Type.String(), status: Type.String(), expires_at: timestamp }),
+    ),
+    rate_limit: Type.Optional(
+      Type.Object({
+        limit: Type.Integer(),
+        remaining: Type.Integer(),
+        reset: Type.Number({ description: 'Seconds.' }),
+      }),
+    ),
+    retry_at: Type.Optional(timestamp),
+    trace: Type.Optional(trace),
+    revision: Type.Integer({ description: 'The policy as evaluated.' }),
+    decision_id: Type.String(),
+  },
+  { $id: 'Decision' },
+);
+
+const batchAnswer = Type.Object(
+  {
+    results: Type.Array(Type.Union([Decision, Type.Object({ error: Problem })]), {
+      description: 'In the order of `checks`.',
+    }),
+    revision: Type.Integer(),
+  },
+  { $id: 'BatchAnswer' },
+);
+
+const RATE_LIMIT_HEADERS = {
+  'X-RateLimit-Limit': 'The tightest limit in force; with a rate-limit rule in force.',
+  'X-RateLimit-Remaining': 'What is left of it.',
+  'X-RateLimit-Reset': 'Seconds until it is whole again.',
+  'Retry-After': 'Seconds; with the reason `rate_limited`.',
+};
+
 /** `POST /check` and `/check/batch`: the check service reads the bodies and decides everything. */
-export function checkRoutes({ checks, log }: Pick<Services, 'checks' | 'log'>): Route[] {
+export function checkRoutes({ checks }: Pick<Services, 'checks'>): Route[] {
   return [
     guardedRoute({
       method: 'POST',
       path: '/check',
+      summary: 'May this subject do this action on this resource?',
       hot: true,
       body: CheckBody,
       bodyUnchecked: true,
+      idempotent: true,
+      answers: {
+        200: { description: 'The decision.', schema: Decision, headers: RATE_LIMIT_HEADERS },
+      },
+      codes: ['conflict', 'idempotency_key_reused', 'revision_unavailable'],
       handle: async (call) => asHttp(await checks.check(call.caller, call.body, callMeta(call))),
     }),
     guardedRoute({
       method: 'POST',
       path: '/check/batch',
+      summary: 'Up to 1,000 checks, decided as if asked one after another, from one revision',
       hot: true,
       body: BatchBody,
       bodyUnchecked: true,
-      handle: async (call) => {
-        const answer = await checks.checkBatch(call.caller, call.body, callMeta(call));
-        const results = answer.results.map((result) => itemOf(result, call.requestId, log));
-        return { status: 200, body: { results, revision: answer.revision } };
-      },
+      idempotent: true,
+      answers: { 200: { description: 'The decisions.', schema: batchAnswer } },
+      codes: ['conflict', 'idempotency_key_reused', 'revision_unavailable'],
+      handle: async (call) => ({
+        status: 200,
+        body: await checks.checkBatch(call.caller, call.body, callMeta(call)),
+      }),
     }),
   ];
 }
 
-function asHttp({ body, retryAfter }: Awaited<ReturnType<CheckService['check']>>): Answer {
+function asHttp({ body, retryAfter }: Decided): Answer {
   const limit = body.rate_limit;
   return {
     status: 200,
@@ -41,19 +131,9 @@ function asHttp({ body, retryAfter }: Awaited<ReturnType<CheckService['check']>>
         : {
             'X-RateLimit-Limit': String(limit.limit),
             'X-RateLimit-Remaining': String(limit.remaining),
-            'X-RateLimit-Reset': String(limit.reset),
+            'X-RateLimit-Reset': String(Math.ceil(limit.reset)),
           }),
       ...(retryAfter === undefined ? {} : { 'Retry-After': String(Math.ceil(retryAfter)) }),
     },
   };
-}
-
-/** One place of the results: the decision, or a problem without what the whole answer says already. */
-function itemOf(result: BatchResult, requestId: string, log: Services['log']): object {
-  if ('answer' in result) return result.answer.body;
-  const error = answerable(result.error);
-  if (error.status >= 500) {
-    log.error({ requestId, err: error.cause ?? error }, 'an item of a batch was not answered');
-  }
-  return { error: problemMembers(error) };
 }

@@ -1,4 +1,4 @@
-import { type TUnsafe, Type } from '@sinclair/typebox';
+import { type TSchema, type TUnsafe, Type } from '@sinclair/typebox';
 
 /** One of a few words. */
 export function literals<const Words extends readonly string[]>(
@@ -24,6 +24,16 @@ export const page = {
   ),
   limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 200, default: 50 })),
 };
+
+/** A page of a list as it is answered. */
+export function listOf<Item extends TSchema>(item: Item) {
+  return Type.Object({
+    items: Type.Array(item),
+    next: Type.Union([Type.String(), Type.Null()], {
+      description: 'Pass it as `after` for the next page; null at the end.',
+    }),
+  });
+}
 
 /** A value that a list is narrowed by. */
 export const shortText = Type.String({ minLength: 1, maxLength: 512 });

@@ -3,7 +3,12 @@ import type { Services } from './services.js';
 
 /** `GET /metrics`, in Prometheus' text format. */
 export function metricsRoutes({ metrics, metricsPublic }: Services): Route[] {
-  const at = { method: 'GET', path: '/metrics' } as const;
+  const at = {
+    method: 'GET',
+    path: '/metrics',
+    summary: "What this server does, in Prometheus' text format",
+    answers: { 200: { description: 'The metrics.', text: 'text/plain' } },
+  } as const;
   const handle = async () => ({
     status: 200,
     text: await metrics.registry.metrics(),

@@ -1,3 +1,4 @@
+import { type Static, Type } from '@sinclair/typebox';
 import {
   CountersignError,
   InternalError,
@@ -5,23 +6,35 @@ import {
   NotFound,
   Unavailable,
 } from '../errors.js';
+import type { HttpLog } from './services.js';
 import { isStoreFailure } from './store-failure.js';
 
-/** What a problem document (RFC 9457) says of an error, but for the request that it came of. */
-export interface ProblemMembers {
-  readonly type: string;
-  readonly title: string;
-  readonly status: number;
-  readonly code: string;
-  readonly detail: string;
-  /** What its code adds, such as `errors`. */
-  readonly [member: string]: unknown;
-}
+const fault = Type.Object({
+  path: Type.Optional(Type.String({ description: 'JSON pointer into the request.' })),
+  file: Type.Optional(Type.String({ description: 'Of a bundle.' })),
+  line: Type.Optional(Type.Integer()),
+  column: Type.Optional(Type.Integer()),
+  message: Type.String(),
+});
 
-/** A problem document, as every error is answered. */
-export interface Problem extends ProblemMembers {
-  readonly request_id: string;
-}
+/** A problem document (RFC 9457), as every error is answered. Its code may add members. */
+export const Problem = Type.Object(
+  {
+    type: Type.String({ format: 'uri', description: 'A name for `code`.' }),
+    title: Type.String(),
+    status: Type.Integer(),
+    code: Type.String({ description: 'Stable; docs/errors.md lists them.' }),
+    detail: Type.String(),
+    request_id: Type.String(),
+    errors: Type.Optional(
+      Type.Array(fault, {
+        description: 'Every fault, with `invalid_request` and `invalid_bundle`.',
+      }),
+    ),
+  },
+  { $id: 'Problem', additionalProperties: true },
+);
+export type Problem = Static<typeof Problem> & Readonly<Record<string, unknown>>;
 
 /** The `type` of a problem: a name for its code; docs/errors.md says what each means. */
 export function problemType(code: string): string {
@@ -42,15 +55,18 @@ export function answerable(error: unknown): CountersignError {
   });
 }
 
-/** The members of a problem document, for one that stands inside an answer. */
-export function problemMembers(error: CountersignError): ProblemMembers {
-  const { title, status, code, message, members } = error;
-  return { type: problemType(code), title, status, code, detail: message, ...members };
-}
-
 /** The problem document of an error. */
 export function problemOf(error: CountersignError, requestId: string): Problem {
-  return { ...problemMembers(error), request_id: requestId };
+  const { title, status, code, message, members } = error;
+  const known = { type: problemType(code), title, status, code, detail: message };
+  return { ...known, request_id: requestId, ...members };
+}
+
+/** Logs an error that is the server's own, or a store's; its caller learns nothing of the cause. */
+export function logFailure(error: CountersignError, requestId: string, log: HttpLog): void {
+  const members = { requestId, code: error.code, err: error.cause ?? error };
+  if (error instanceof InternalError) log.error(members, 'request failed');
+  else if (error.status >= 500) log.warn(members, 'request not answered');
 }
 
 /** The headers that an error adds to its answer: `Retry-After`, `Allow`, `WWW-Authenticate`. */

@@ -38,7 +38,28 @@ export interface Answer {
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 
-interface RouteBase {
+/** What docs/openapi.yaml says of one answer of a route. */
+export interface DocumentedAnswer {
+  readonly description: string;
+  /** The schema of the JSON; where it is left out the answer has no body, or a text one. */
+  readonly schema?: TSchema;
+  readonly text?: string;
+  /** Headers with what they say. */
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** What docs/openapi.yaml says of a route besides its schemas. */
+export interface RouteDocs {
+  /** One line, for people. */
+  readonly summary: string;
+  readonly answers: Readonly<Record<number, DocumentedAnswer>>;
+  /** The codes of problems that this route answers besides those that every route of its kind does. */
+  readonly codes?: readonly string[];
+  /** Whether it takes `Idempotency-Key`. */
+  readonly idempotent?: boolean;
+}
+
+interface RouteBase extends RouteDocs {
   readonly method: Method;
   /** As Express writes it: `/v1/approvals/:id`. */
   readonly path: string;
@@ -46,6 +67,15 @@ interface RouteBase {
   readonly hot: boolean;
   readonly query: TObject;
   readonly queryFaults: (query: unknown) => readonly FieldFault[];
+}
+
+/** The body that a route takes. */
+export interface RouteBody {
+  readonly schema: TSchema;
+  /** Bytes. */
+  readonly limit: number;
+  readonly optional: boolean;
+  readonly parse: (body: unknown) => unknown;
 }
 
 /** A route that needs a credential. */
@@ -56,9 +86,9 @@ export interface GuardedRoute extends RouteBase {
    * do it in is for the handler: only that knows the tenant. Undefined where the handler decides all.
    */
   readonly permission: Permission | undefined;
-  readonly body:
-    | { readonly limit: number; readonly optional: boolean; parse(body: unknown): unknown }
-    | undefined;
+  /** Whether only a credential that is not bound to a tenant will do. */
+  readonly unbound: boolean;
+  readonly body: RouteBody | undefined;
   readonly handle: (call: Call) => Promise<Answer>;
 }
 
@@ -70,10 +100,11 @@ export interface PublicRoute extends RouteBase {
 
 export type Route = GuardedRoute | PublicRoute;
 
-interface GuardedTerms<Query extends TObject, Body extends TSchema> {
+interface GuardedTerms<Query extends TObject, Body extends TSchema> extends RouteDocs {
   readonly method: Method;
   readonly path: string;
   readonly permission?: Permission;
+  readonly unbound?: boolean;
   readonly hot?: boolean;
   readonly query?: Query;
   readonly body?: Body;
@@ -96,12 +127,12 @@ const noQuery = {
 export function guardedRoute<Query extends TObject, Body extends TSchema>(
   terms: GuardedTerms<Query, Body>,
 ): GuardedRoute {
-  const { method, path, permission, hot = false, query = noQuery, handle } = terms;
+  const { permission, unbound = false, hot = false, query = noQuery, handle } = terms;
   return {
+    ...docsOf(terms),
     access: 'caller',
-    method,
-    path,
     permission,
+    unbound,
     hot,
     query,
     queryFaults: compileSchema(query),
@@ -113,10 +144,22 @@ export function guardedRoute<Query extends TObject, Body extends TSchema>(
 
 /** Declares a route that anybody may call. */
 export function publicRoute(
-  terms: Pick<PublicRoute, 'method' | 'path' | 'handle'> & { readonly query?: TObject },
+  terms: RouteDocs & Pick<PublicRoute, 'method' | 'path' | 'handle'> & { readonly query?: TObject },
 ): PublicRoute {
   const query = terms.query ?? noQuery;
-  return { access: 'public', hot: false, ...terms, query, queryFaults: compileSchema(query) };
+  return {
+    ...docsOf(terms),
+    access: 'public',
+    hot: false,
+    query,
+    queryFaults: compileSchema(query),
+    handle: terms.handle,
+  };
+}
+
+function docsOf(terms: RouteDocs & Pick<Route, 'method' | 'path'>) {
+  const { method, path, summary, answers, codes = [], idempotent = false } = terms;
+  return { method, path, summary, answers, codes, idempotent };
 }
 
 function bodyOf({
@@ -131,7 +174,7 @@ function bodyOf({
   bodyUnchecked?: boolean;
 }): GuardedRoute['body'] {
   if (body === undefined) return undefined;
-  const terms = { limit: bodyLimit, optional: bodyOptional };
+  const terms = { schema: body, limit: bodyLimit, optional: bodyOptional };
   if (bodyUnchecked) return { ...terms, parse: (value) => value };
   const faultsOf = compileSchema(body);
   const parse = (value: unknown): unknown => {

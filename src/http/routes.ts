@@ -1,8 +1,10 @@
 import { approvalRoutes } from './approvals.js';
 import { auditRoutes } from './audit.js';
+import { bundleRoutes } from './bundles.js';
 import { checkRoutes } from './check.js';
 import { healthRoutes } from './health.js';
 import { metricsRoutes } from './metrics.js';
+import { ruleRoutes } from './rules.js';
 import type { Route } from './route.js';
 import type { Services } from './services.js';
 
@@ -10,6 +12,8 @@ import type { Services } from './services.js';
 export function allRoutes(services: Services): Route[] {
   return [
     ...checkRoutes(services),
+    ...bundleRoutes(services),
+    ...ruleRoutes(services),
     ...approvalRoutes(services),
     ...auditRoutes(services),
     ...healthRoutes(services),

@@ -51,7 +51,9 @@ async function answerOf(
   const { authorization } = request.headers;
   const caller = authenticate(authorization, services.current.snapshot.keys, services.clock.now());
   exchange.caller = caller.id;
-  if (route.permission !== undefined) requirePermission(caller, route.permission, caller.tenant);
+  if (route.permission !== undefined) {
+    requirePermission(caller, route.permission, route.unbound ? undefined : caller.tenant);
+  }
   const query = parseQuery(url, route);
   const body = await bodyOf(request, exchange.response, route);
   return route.handle({ ...base, caller, query, body });

@@ -3,6 +3,7 @@ import type { ApprovalService } from '../approvals/approval-service.js';
 import type { AuditFilter, AuditPage } from '../audit/audit-query.js';
 import type { CheckService } from '../decision/check-service.js';
 import type { Clock } from '../platform/clock.js';
+import type { PolicyService } from '../policy/policy-service.js';
 import type { Snapshot } from '../policy/snapshot.js';
 
 /** The part of the log that the HTTP layer uses. */
@@ -32,6 +33,7 @@ export interface Services {
   /** The policy in force; its snapshot holds the keys that callers are known by. */
   readonly current: { readonly snapshot: Snapshot };
   readonly checks: CheckService;
+  readonly policy: PolicyService;
   readonly approvals: Pick<
     ApprovalService,
     'list' | 'get' | 'approve' | 'reject' | 'cancel' | 'revoke'

@@ -1,3 +1,5 @@
+import { credentialHash } from '../../src/identity/authenticate.js';
+import type { StoredKey } from '../../src/identity/key-ring.js';
 import { createMetrics } from '../../src/platform/metrics.js';
 import type { HttpLog, Services } from '../../src/http/services.js';
 
@@ -25,26 +27,39 @@ export function stubServices(overrides: Partial<Services> = {}): Services {
   const unused = async (): Promise<never> => {
     throw new Error('not part of this test');
   };
-  const stored = {
-    id: 'key_stub',
-    name: 'stub',
-    tenant: undefined,
-    user: undefined,
-    person: 'key:key_stub',
-    roles: ['platform_admin'],
-    systemRoles: ['platform_admin'],
+  const stored: StoredKey = {
+    id: 'stub',
+    caller: {
+      id: 'key:stub',
+      tenant: undefined,
+      user: undefined,
+      person: 'key:stub',
+      systemRoles: ['platform_admin'],
+    },
     expiresAt: undefined,
   };
+  const hash = credentialHash(STUB_KEY);
   return {
     clock: { now: () => Date.parse('2026-03-30T10:00:00Z') },
     log: memoryLog(),
     metrics: createMetrics(),
     metricsPublic: false,
-    current: { snapshot: { keys: { find: () => stored } } } as never,
+    current: {
+      snapshot: { keys: { find: (of: string) => (of === hash ? stored : undefined) } },
+    } as never,
     checks: {
       check: unused,
       checkBatch: unused,
       openApproval: unused,
+    },
+    policy: {
+      apply: unused,
+      validate: unused,
+      activate: unused,
+      history: unused,
+      get: unused,
+      listRules: unused,
+      changeRules: unused,
     },
     approvals: {
       list: unused,

@@ -1,0 +1,175 @@
+import { Type } from '@sinclair/typebox';
+import { NotFound } from '../errors.js';
+import type { BundleSummary } from '../policy/bundle-store.js';
+import type { ApplyResult } from '../policy/policy-service.js';
+import { BUNDLE_BODY_LIMIT } from './body.js';
+import { listOf, page, timestamp } from './fields.js';
+import { type Answer, guardedRoute, type Route } from './route.js';
+import type { Services } from './services.js';
+
+const files = Type.Record(Type.String(), Type.String(), {
+  description: 'Each file: its path, relative to `bundle.yaml`, and its text.',
+});
+
+const application = Type.Object(
+  {
+    files,
+    commit: Type.Optional(
+      Type.String({ minLength: 1, maxLength: 256, description: 'The git commit it comes from.' }),
+    ),
+    expect_bundle: Type.Optional(
+      Type.Integer({
+        minimum: 0,
+        maximum: 2 ** 31 - 1,
+        description: 'Refuse unless this bundle is active; 0: unless none is.',
+      }),
+    ),
+  },
+  { additionalProperties: false, $id: 'BundleApplication' },
+);
+
+const listing = Type.Object(page, { additionalProperties: false });
+
+const warning = Type.Object({
+  file: Type.String(),
+  line: Type.Integer(),
+  column: Type.Integer(),
+  message: Type.String(),
+});
+const warnings = Type.Array(warning);
+
+const Applied = Type.Object(
+  {
+    bundle: Type.Integer({ description: 'Its number.' }),
+    revision: Type.Integer(),
+    changes: Type.Object({ added: Type.Integer(), removed: Type.Integer() }),
+    warnings,
+  },
+  { $id: 'AppliedBundle' },
+);
+
+const summary = {
+  bundle: Type.Integer({ description: 'Its number.' }),
+  name: Type.String(),
+  model: Type.String(),
+  author: Type.String({ description: 'Who applied it.' }),
+  commit: Type.Optional(Type.String()),
+  at: timestamp,
+  revision: Type.Integer({ description: 'The one that applying it made.' }),
+  active: Type.Boolean(),
+  digest: Type.String({ description: 'SHA-256 over its files and its model.' }),
+};
+const Bundle = Type.Object(summary, { $id: 'Bundle' });
+const BundleWithFiles = Type.Object(
+  { ...summary, model_text: Type.String(), files },
+  { $id: 'BundleWithFiles' },
+);
+
+/** `/v1/bundles`: for credentials that are not bound to a tenant. */
+export function bundleRoutes({ policy }: Pick<Services, 'policy'>): Route[] {
+  return [
+    guardedRoute({
+      method: 'POST',
+      path: '/v1/bundles',
+      summary: 'Apply a bundle',
+      permission: 'bundles:apply',
+      unbound: true,
+      body: application,
+      bodyLimit: BUNDLE_BODY_LIMIT,
+      answers: {
+        201: { description: 'The bundle is active.', schema: Applied },
+        200: { description: 'This very bundle was active already.', schema: Applied },
+      },
+      codes: ['bundle_moved', 'invalid_bundle'],
+      handle: async ({ caller, body, requestId }) =>
+        answerOf(
+          await policy.apply({
+            files: new Map(Object.entries(body.files)),
+            actor: caller.id,
+            requestId,
+            commit: body.commit,
+            expectBundle: body.expect_bundle,
+          }),
+        ),
+    }),
+    guardedRoute({
+      method: 'POST',
+      path: '/v1/bundles/validate',
+      summary: 'Say what applying a bundle would say, and store nothing',
+      permission: 'bundles:validate',
+      unbound: true,
+      body: application,
+      bodyLimit: BUNDLE_BODY_LIMIT,
+      answers: {
+        200: { description: 'It has no faults.', schema: Type.Object({ warnings }) },
+      },
+      codes: ['invalid_bundle'],
+      handle: async ({ body }) => ({
+        status: 200,
+        body: await policy.validate({ files: new Map(Object.entries(body.files)) }),
+      }),
+    }),
+    guardedRoute({
+      method: 'GET',
+      path: '/v1/bundles',
+      summary: 'The bundles ever applied, newest first',
+      permission: 'bundles:read',
+      unbound: true,
+      query: listing,
+      answers: { 200: { description: 'A page of them.', schema: listOf(Bundle) } },
+      handle: async ({ query: { after, limit = 50 } }) => {
+        const { items, next } = await policy.history({ after, limit });
+        return { status: 200, body: { items: items.map(shown), next } };
+      },
+    }),
+    guardedRoute({
+      method: 'GET',
+      path: '/v1/bundles/:number',
+      summary: 'One bundle with its files',
+      permission: 'bundles:read',
+      unbound: true,
+      answers: { 200: { description: 'The bundle.', schema: BundleWithFiles } },
+      codes: ['not_found'],
+      handle: async ({ params }) => {
+        const { files, modelText, ...bundle } = await policy.get(numberOf(params));
+        const body = { ...shown(bundle), model_text: modelText, files: Object.fromEntries(files) };
+        return { status: 200, body };
+      },
+    }),
+    guardedRoute({
+      method: 'POST',
+      path: '/v1/bundles/:number/activate',
+      summary: 'Roll back or forward to a bundle that was applied before',
+      permission: 'bundles:activate',
+      unbound: true,
+      body: Type.Object({}, { additionalProperties: false }),
+      bodyOptional: true,
+      answers: {
+        200: { description: 'The bundle is active.', schema: Applied },
+      },
+      codes: ['not_found', 'invalid_bundle'],
+      handle: async ({ caller, params, requestId }) => {
+        const request = { bundle: numberOf(params), actor: caller.id, requestId };
+        return { status: 200, body: shownResult(await policy.activate(request)) };
+      },
+    }),
+  ];
+}
+
+function answerOf(result: ApplyResult): Answer {
+  return { status: result.changed ? 201 : 200, body: shownResult(result) };
+}
+
+function shownResult({ bundle, revision, changes, warnings }: ApplyResult): object {
+  return { bundle, revision, changes, warnings };
+}
+
+function shown({ at, commit, ...bundle }: BundleSummary): object {
+  return { ...bundle, ...(commit === undefined ? {} : { commit }), at: at.toISOString() };
+}
+
+/** The number in the path; what is no number names no bundle. */
+function numberOf({ number = '' }: Readonly<Record<string, string>>): number {
+  if (/^[1-9]\d{0,8}$/.test(number)) return Number(number);
+  throw new NotFound(`there is no bundle \`${number}\``);
+}
