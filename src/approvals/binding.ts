@@ -10,7 +10,7 @@ export interface ApprovalQuestion {
   readonly requested: Check;
   /** Every approval-required rule that applies, in bundle order; at least one. */
   readonly rules: readonly ApprovalRequiredRule[];
-  /** `approval.bind` of the bundle: context paths, `ticket` or `context.ticket`, bound in any case. */
+  /** `approval.bind` of the bundle: paths within `context` (`ticket.id`), bound in any case. */
   readonly bind: readonly string[];
 }
 
@@ -92,20 +92,27 @@ function withoutComment(context: JsonObject): JsonObject {
   return Object.fromEntries(Object.entries(context).filter(([member]) => member !== 'comment'));
 }
 
-/** Lists of path and value; the value is missing where the path leads nowhere, so as to differ from null. */
+/** Lists of a path and all that it leads to; nothing where it leads nowhere, so as to differ from null. */
 function boundPaths(context: JsonObject, paths: readonly string[]): JsonValue {
-  return sortedPaths(paths).map((path) => {
-    const found = valueAt(context, path.replace(/^context\./, '').split('.'));
-    return found === undefined ? [path] : [path, found];
-  });
+  return sortedPaths(paths).map((path) => [path, ...valuesAt(context, path.split('.'), [])]);
 }
 
-function valueAt(value: JsonValue, path: readonly string[]): JsonValue | undefined {
-  const [member, ...rest] = path;
-  if (member === undefined) return value;
-  if (!isObject(value)) return undefined;
-  const inner = Object.hasOwn(value, member) ? value[member] : undefined;
-  return inner === undefined ? undefined : valueAt(inner, rest);
+/**
+ * The values at a path, each with the members that lead there: a member's own name may hold dots.
+ * Where a path meets something else than an object on its way, all of that is bound: rather too much
+ * than a member that nobody looked at.
+ */
+function valuesAt(
+  value: JsonValue,
+  path: readonly string[],
+  trail: readonly string[],
+): readonly JsonValue[] {
+  if (path.length === 0 || !isObject(value)) return [[trail, value]];
+  return path.flatMap((_, index) => {
+    const member = path.slice(0, index + 1).join('.');
+    const inner = Object.hasOwn(value, member) ? value[member] : undefined;
+    return inner === undefined ? [] : valuesAt(inner, path.slice(index + 1), [...trail, member]);
+  });
 }
 
 function isObject(value: JsonValue): value is JsonObject {

@@ -1,7 +1,7 @@
 import { InvalidRequest } from '../errors.js';
 import type { JsonObject } from '../vocabulary.js';
 
-/** Characters (UTF-16 units) that a comment on a decision may have. */
+/** Characters (code points) that a comment on a decision may have. */
 export const MAX_COMMENT = 4_000;
 
 /**
@@ -11,7 +11,7 @@ export const MAX_COMMENT = 4_000;
 export function parseComment(value: unknown): string | undefined {
   if (value === undefined) return undefined;
   if (typeof value !== 'string') throw fault('must be a string');
-  if (value.length > MAX_COMMENT) {
+  if (value.length > 2 * MAX_COMMENT || Array.from(value).length > MAX_COMMENT) {
     throw fault(`has more than ${MAX_COMMENT} characters; shorten it`);
   }
   if (!value.isWellFormed()) throw fault('holds a lone surrogate: it is no valid Unicode');

@@ -24,6 +24,9 @@ export interface ApprovalServiceOptions {
 
 const APPROVAL_ID = /^apr_[0-9a-f]{32}$/;
 
+/** Approvals that one page holds at most. */
+const MAX_LIMIT = 200;
+
 /** Requests that a sweep ends at most, unless told otherwise. */
 const SWEEP_LIMIT = 200;
 
@@ -68,12 +71,17 @@ export function createApprovalService(options: ApprovalServiceOptions): Approval
   };
 }
 
-function refuseListing(acting: Acting, { tenant, after }: ApprovalListing): void {
+function refuseListing(acting: Acting, { tenant, after, limit = 1 }: ApprovalListing): void {
   if (tenant !== undefined && !reaches(acting, tenant)) {
     throw new Forbidden(`this credential does not reach the tenant \`${tenant}\``);
   }
-  if (after !== undefined && !APPROVAL_ID.test(after)) {
-    const message = 'is no `next` of a page before';
-    throw new InvalidRequest('the query is not valid', [{ path: '/after', message }]);
-  }
+  const faults = [
+    ...(after === undefined || APPROVAL_ID.test(after)
+      ? []
+      : [{ path: '/after', message: 'is no `next` of a page before' }]),
+    ...(Number.isInteger(limit) && limit >= 1 && limit <= MAX_LIMIT
+      ? []
+      : [{ path: '/limit', message: `must be a whole number from 1 to ${MAX_LIMIT}` }]),
+  ];
+  if (faults.length > 0) throw new InvalidRequest('the query is not valid', faults);
 }

@@ -53,7 +53,7 @@ describe('the binding of a check', () => {
 
   it('tells a member that is null from one that is absent', () => {
     const amount = { context: ['amount'] };
-    const of = (context: JsonObject) => contentOf(checkOf({ context }), amount, ['context.ticket']);
+    const of = (context: JsonObject) => contentOf(checkOf({ context }), amount, ['ticket']);
     assert.notEqual(of({ amount: null }), of({}));
     assert.notEqual(of({ ticket: null }), of({}));
   });
@@ -66,15 +66,22 @@ describe('the binding of a check', () => {
 
   it('never holds the comment, even where a condition or the bundle names it', () => {
     const of = (comment: string) =>
-      contentOf(checkOf({ context: { comment } }), { context: ['comment'] }, ['context.comment']);
+      contentOf(checkOf({ context: { comment } }), { context: ['comment'] }, ['comment']);
     assert.equal(of('one'), of('two'));
   });
 
-  it('holds the context paths that the bundle binds, written with or without `context`', () => {
-    for (const path of ['context.change.id', 'change.id']) {
-      const of = (id: string) => contentOf(checkOf({ context: { change: { id } } }), {}, [path]);
-      assert.notEqual(of('CHG-1'), of('CHG-2'), path);
-    }
+  it('holds the context paths that the bundle binds, and no more', () => {
+    const of = (context: JsonObject) => contentOf(checkOf({ context }), {}, ['change.id']);
+    assert.notEqual(of({ change: { id: 1 } }), of({ change: { id: 2 } }));
+    assert.equal(of({ change: { id: 1, by: 'x' } }), of({ change: { id: 1, by: 'y' } }));
+  });
+
+  it('holds all of what a bound path meets that is no object, and members with dots in their names', () => {
+    const of = (context: JsonObject) => contentOf(checkOf({ context }), {}, ['change.id']);
+    assert.notEqual(of({ change: [{ id: 1 }] }), of({ change: [{ id: 2 }] }));
+    assert.notEqual(of({ change: 1 }), of({ change: 2 }));
+    assert.notEqual(of({ 'change.id': 1 }), of({ 'change.id': 2 }));
+    assert.notEqual(of({ 'change.id': 1 }), of({ change: { id: 1 } }));
   });
 
   it('holds of the stored properties those alone that a condition names', () => {
@@ -89,7 +96,7 @@ describe('the binding of a check', () => {
 
   it('does not take a member that objects inherit for one of the context', () => {
     const of = (context: JsonObject) =>
-      contentOf(checkOf({ context }), { context: ['constructor'] }, ['context.toString']);
+      contentOf(checkOf({ context }), { context: ['constructor'] }, ['toString']);
     assert.equal(of({}), of({ other: 1 }));
   });
 

@@ -255,7 +255,7 @@ describe('any sequence of events', () => {
       fc.property(
         fc.array(anyStage, { minLength: 1, maxLength: 3 }),
         fc.array(fc.tuple(anyEvent, fc.nat(3 * HOUR)), { maxLength: 25 }),
-        fc.constantFrom('once', 'window') as fc.Arbitrary<'once' | 'window'>,
+        fc.constantFrom('once', 'window'),
         (stages, events, mode) => {
           const grant = { mode, duration: 6 * HOUR, expiresAt: undefined, usedAt: undefined };
           let approval = pendingWith(stages, { grant, requester: 'user:bob' });
