@@ -1,7 +1,7 @@
 import type { Engine } from '../engine/engine.js';
 import type { Model } from '../engine/model.js';
 import { GovernanceIndex } from '../governance/governance-index.js';
-import type { KeyRing } from '../identity/key-ring.js';
+import { emptyKeyRing, type KeyRing } from '../identity/key-ring.js';
 import { DEFAULT_SETTINGS } from './bundle-settings.js';
 import type { BundleSettings } from './compiled-bundle.js';
 
@@ -45,5 +45,5 @@ export const emptySnapshot: Snapshot = {
   engine: emptyEngine,
   governance: new GovernanceIndex([]),
   settings: DEFAULT_SETTINGS,
-  keys: { find: () => undefined },
+  keys: emptyKeyRing,
 };
