@@ -2,9 +2,10 @@ import type { ApprovalFinder } from './steps/require-approval.js';
 import { Unavailable, CountersignError, type BundleFault } from '../errors.js';
 import { createReferenceEngine } from '../engine/reference-engine.js';
 import { GovernanceIndex } from '../governance/governance-index.js';
+import type { Limiter } from '../governance/limiter.js';
 import { createMemoryLimiter } from '../governance/memory-limiter.js';
 import type { Caller } from '../identity/caller.js';
-import { systemClock } from '../platform/clock.js';
+import { type Clock, systemClock } from '../platform/clock.js';
 import type { BundleTest, BundleTester, CompiledBundle } from '../policy/compiled-bundle.js';
 import { emptyKeyRing } from '../identity/key-ring.js';
 import type { Snapshot } from '../policy/snapshot.js';
@@ -53,7 +54,8 @@ export const runBundleTests: BundleTester = async (bundle) => {
   return results.filter((result) => !result.passed).map(faultOf);
 };
 
-function snapshotOf(bundle: CompiledBundle): Snapshot {
+/** A snapshot of a bundle that was never stored. */
+export function snapshotOf(bundle: CompiledBundle): Snapshot {
   return {
     revision: 0,
     bundle: { number: 0, name: bundle.name, commit: undefined },
@@ -72,18 +74,32 @@ async function runTest(test: BundleTest, policy: Snapshot): Promise<TestResult> 
   const { now } = test;
   const clock = now === undefined ? systemClock : { now: () => now };
   try {
-    const question = authorizeQuestion(TESTER, parseCheckBody(test.check), { requestId: 'test' });
-    const { body } = await decide(readPolicy(question, policy), {
-      clock,
-      approvals: NO_APPROVALS,
-      limiter: createMemoryLimiter({ clock }),
-      settle: async (evaluation, verdict) => answerOf(evaluation, verdict, 'dec_test'),
-    });
+    const body = await askAlone(test.check, policy, clock, createMemoryLimiter({ clock }));
     return { test, passed: meets(body, test.expect), actual: body };
   } catch (error) {
     if (!(error instanceof CountersignError)) throw error;
     return { test, passed: false, actual: messageOf(error) };
   }
+}
+
+/**
+ * Decides a body of `POST /check` with a policy alone: no approval was asked for yet, and nothing is
+ * recorded. Throws as `POST /check` does.
+ */
+export async function askAlone(
+  body: unknown,
+  policy: Snapshot,
+  clock: Clock,
+  limiter: Limiter,
+): Promise<AnswerBody> {
+  const question = authorizeQuestion(TESTER, parseCheckBody(body), { requestId: 'test' });
+  const answer = await decide(readPolicy(question, policy), {
+    clock,
+    limiter,
+    approvals: NO_APPROVALS,
+    settle: async (evaluation, verdict) => answerOf(evaluation, verdict, 'dec_test'),
+  });
+  return answer.body;
 }
 
 function meets(actual: AnswerBody, { decision, reason }: BundleTest['expect']): boolean {
