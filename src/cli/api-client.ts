@@ -145,11 +145,12 @@ function lines(problem: ProblemAnswer): string[] {
   return [
     `${title} (${status} \`${code}\`)`,
     ...(detail === undefined ? [] : [`  ${detail}`]),
-    ...errors.map((error) => `  ${placeOf(error)}${String(error['message'] ?? '')}`),
+    ...errors.map((error) => `  ${faultText(error)}`),
     ...(requestId === undefined ? [] : [`  request id ${requestId}`]),
   ];
 }
 
-function placeOf({ path }: Record<string, unknown>): string {
-  return typeof path === 'string' && path !== '' ? `${path}: ` : '';
+function faultText({ path, message }: Record<string, unknown>): string {
+  const place = typeof path === 'string' && path !== '' ? `${path}: ` : '';
+  return place + (typeof message === 'string' ? message : 'not valid');
 }

@@ -32,12 +32,10 @@ export function createScreen({ env, stdout, stderr }: Surroundings): Screen {
   };
 }
 
-const NO_BORDERS = {
-  ...{ top: '', 'top-mid': '', 'top-left': '', 'top-right': '' },
-  ...{ bottom: '', 'bottom-mid': '', 'bottom-left': '', 'bottom-right': '' },
-  ...{ left: '', 'left-mid': '', mid: '', 'mid-mid': '', right: '', 'right-mid': '' },
-  middle: '  ',
-};
+const BORDERS = ['top', 'bottom', 'left', 'right', 'mid'].flatMap((side) =>
+  ['', '-mid', '-left', '-right'].map((end) => [side + end, '']),
+);
+const NO_BORDERS: Record<string, string> = { ...Object.fromEntries(BORDERS), middle: '  ' };
 
 function tableLines(head: readonly string[], rows: readonly (readonly string[])[]): string[] {
   const table = new Table({
