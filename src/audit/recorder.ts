@@ -45,6 +45,19 @@ export interface RecorderOptions {
 /** Milliseconds between two tries to make the partitions of a month. */
 const PARTITION_RETRY = 60_000;
 
+/**
+ * Writes events with a transaction at a time when there is no recorder yet, or none is needed; the
+ * time is `now`, in milliseconds, for those that do not say when.
+ */
+export async function writeEvents(
+  transaction: DatabaseTransaction,
+  now: number,
+  ...events: readonly AuditEvent[]
+): Promise<void> {
+  const rows = events.map((event) => eventRow(event, { now, redactPaths: [] }));
+  await insertEvents(transaction, rows);
+}
+
 /** Makes the recorder of a process. One is enough, and the order of its events is kept. */
 export function createAuditRecorder(options: RecorderOptions): AuditRecorder {
   return new Recorder(options);

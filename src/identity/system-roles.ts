@@ -36,3 +36,10 @@ export const PERMISSIONS = [
   'tokens:issue',
 ] as const;
 export type Permission = (typeof PERMISSIONS)[number];
+
+const ROLES: ReadonlySet<string> = new Set(SYSTEM_ROLES);
+
+/** Whether `name` is the name of a system role. */
+export function isSystemRole(name: string): name is SystemRole {
+  return ROLES.has(name);
+}

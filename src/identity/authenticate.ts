@@ -1,0 +1,45 @@
+import { createHash } from 'node:crypto';
+import { Unauthenticated } from '../errors.js';
+import type { Caller } from './caller.js';
+import type { KeyRing } from './key-ring.js';
+
+/** Longer credentials are none of ours; nothing is computed for them. */
+const MAX_LENGTH = 8_192;
+
+/** The scheme in any case, then the credential. Control characters never come through HTTP. */
+const BEARER = /^bearer +([^\s\p{Cc}](?:\P{Cc}*[^\s\p{Cc}])?) *$/iu;
+
+/**
+ * Who calls, by the value of the `Authorization` header: the caller of the API key in it, at `now`
+ * (milliseconds). Throws `Unauthenticated`, in the same words whatever is wrong with it, so that
+ * nobody learns which keys exist.
+ */
+export function authenticate(
+  authorization: string | undefined,
+  keys: KeyRing,
+  now: number,
+): Caller {
+  const credential = bearerOf(authorization);
+  const key = credential === undefined ? undefined : keys.find(credentialHash(credential));
+  if (key === undefined || (key.expiresAt !== undefined && key.expiresAt <= now)) {
+    throw new Unauthenticated(
+      'a valid credential is needed; send `Authorization: Bearer <API key>`',
+    );
+  }
+  return key.caller;
+}
+
+/** The credential in an `Authorization` header; undefined where there is none of ours. */
+export function bearerOf(authorization: string | undefined): string | undefined {
+  if (authorization === undefined || authorization.length > MAX_LENGTH) return undefined;
+  return BEARER.exec(authorization)?.[1];
+}
+
+/**
+ * What a credential is stored and looked up as: its SHA-256, in lower-case hex. That the secret is
+ * hashed before it is compared keeps the time of the look-up from telling anything about it.
+ * HTTP hands a header's bytes on as Latin-1; they are hashed as the bytes that were sent.
+ */
+export function credentialHash(credential: string): string {
+  return createHash('sha256').update(credential, 'latin1').digest('hex');
+}

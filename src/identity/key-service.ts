@@ -1,0 +1,296 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { v7 as uuidv7 } from 'uuid';
+import { type AuditRecorder, writeEvents } from '../audit/recorder.js';
+import type { Engine } from '../engine/engine.js';
+import { Conflict, Forbidden, InvalidRequest, NotFound, SettingsError } from '../errors.js';
+import { commitChange } from '../platform/change-log.js';
+import { type Clock, systemClock } from '../platform/clock.js';
+import type { Database, DatabaseTransaction } from '../platform/database.js';
+import { credentialHash } from './authenticate.js';
+import type { Caller } from './caller.js';
+import {
+  findKey,
+  insertKey,
+  type KeyDetails,
+  keyIdOf,
+  listKeys,
+  replaceRootKey,
+  revokeKey,
+  ROOT_KEY_ID,
+} from './key-store.js';
+import { type KeyView, type MadeKey, viewOfKey } from './key-view.js';
+import {
+  expiryOfNewKey,
+  type NewKey,
+  personOfNewKey,
+  refuseRoleName,
+  refuseRoles,
+  tenantOfNewKey,
+} from './new-key.js';
+import { requirePermission, rolesBeyond } from './permissions.js';
+import { isSystemRole } from './system-roles.js';
+
+/** Which keys to list. */
+export interface KeyFilter {
+  readonly tenant?: string;
+  /** The `next` of the page before. */
+  readonly after?: string;
+  /** 1 to 200; 50 unless given. */
+  readonly limit?: number;
+}
+
+/** Where a change came from, for the audit. */
+export interface KeyChangeOrigin {
+  readonly requestId?: string;
+  readonly ip?: string | undefined;
+}
+
+/** Makes, lists and ends API keys. Who may do it is decided here. */
+export interface KeyService {
+  /**
+   * Throws `Forbidden` where the caller may not make keys there or cannot give a role, and
+   * `InvalidRequest` for an expiry in the past or a user who is called like a role.
+   */
+  create(caller: Caller, key: NewKey, origin?: KeyChangeOrigin): Promise<MadeKey>;
+  /** The keys that were not revoked, oldest first. Throws `Forbidden`, and `InvalidRequest` for bad paging. */
+  list(
+    caller: Caller,
+    filter: KeyFilter,
+  ): Promise<{ readonly items: readonly KeyView[]; readonly next: string | null }>;
+  /**
+   * Ends a key; ending it again changes nothing. Throws `NotFound` for a key that there is not, or
+   * that is another tenant's, `Forbidden`, and `Conflict` for the root key.
+   */
+  revoke(
+    caller: Caller,
+    id: string,
+    origin?: KeyChangeOrigin,
+  ): Promise<{ readonly revision: number }>;
+}
+
+/** What a key service is made of. */
+export interface KeyServiceOptions {
+  readonly database: Database;
+  readonly audit: Pick<AuditRecorder, 'write'>;
+  /** The policy in force: it knows the roles, and it is told to read the keys again. */
+  readonly current: {
+    readonly snapshot: {
+      readonly engine: Pick<Engine, 'isRole'>;
+      readonly settings: { readonly rolesAsSubjects: boolean };
+    };
+    catchUp(): Promise<unknown>;
+  };
+  /** The machine's own clock unless given. */
+  readonly clock?: Clock;
+}
+
+const MAX_LIMIT = 200;
+const USUAL_LIMIT = 50;
+
+/** Makes the key service; one is enough. */
+export function createKeyService(options: KeyServiceOptions): KeyService {
+  return {
+    create: (caller, key, origin = {}) => createKey(options, caller, key, origin),
+    list: (caller, filter) => list(options, caller, filter),
+    revoke: (caller, id, origin = {}) => revoke(options, caller, id, origin),
+  };
+}
+
+/**
+ * Makes `rootKey` the root key in the place of the former one; nothing changes where it is that
+ * already. Throws `SettingsError` where it is an API key, live or revoked.
+ */
+export async function installRootKey(
+  database: Database,
+  rootKey: string,
+  clock: Clock = systemClock,
+): Promise<void> {
+  const hash = createHash('sha256').update(rootKey, 'utf8').digest();
+  await commitChange<undefined>(database, async (transaction, revision) => {
+    const owner = await keyIdOf(transaction, hash);
+    if (owner === ROOT_KEY_ID) return { unchanged: undefined };
+    if (owner !== undefined) {
+      throw new SettingsError([
+        `\`COUNTERSIGN_ROOT_KEY\` is the API key \`${owner}\`; choose another`,
+      ]);
+    }
+    await replaceRootKey(transaction, { ...ROOT_KEY, hash });
+    const change = { kind: 'key.created', actor: ROOT_KEY_ID, detail: { key: ROOT_KEY_ID } };
+    await writeEvents(transaction, clock.now(), { ...change, resource: 'key:root', revision });
+    return { change, result: undefined };
+  });
+}
+
+const ROOT_KEY = {
+  id: ROOT_KEY_ID,
+  name: 'the root key',
+  tenant: null,
+  user_id: null,
+  person: `key:${ROOT_KEY_ID}`,
+  roles: ['platform_admin'],
+  created_by: ROOT_KEY_ID,
+  expires_at: null,
+};
+
+/** A new API key: `csk_` and 256 random bits. */
+function newSecret(): string {
+  return `csk_${randomBytes(32).toString('base64url')}`;
+}
+
+async function createKey(
+  { database, audit, current, clock = systemClock }: KeyServiceOptions,
+  caller: Caller,
+  body: NewKey,
+  origin: KeyChangeOrigin,
+): Promise<MadeKey> {
+  const tenant = tenantOfNewKey(caller, body.tenant);
+  requirePermission(caller, 'keys:write', tenant);
+  refuseRoles(caller, body.roles, tenant);
+  refuseRoleName(body.user, tenant, current.snapshot);
+  const expiry = expiryOfNewKey(body.expires_at, clock.now());
+  const id = `key_${uuidv7().replaceAll('-', '')}`;
+  const secret = newSecret();
+  const { result, revision } = await commitChange(database, async (transaction, revision) => {
+    const made = await insertKey(transaction, {
+      id,
+      hash: Buffer.from(credentialHash(secret), 'hex'),
+      name: body.name,
+      tenant: tenant ?? null,
+      user_id: body.user ?? null,
+      person: personOfNewKey(caller, id, body.user),
+      roles: [...body.roles],
+      created_by: caller.id,
+      expires_at: expiry,
+    });
+    const change = await recordChange(audit, transaction, made, {
+      kind: 'key.created',
+      revision,
+      caller,
+      origin,
+    });
+    return { change, result: made };
+  });
+  await counted(current);
+  return { ...viewOfKey(result), key: secret, revision };
+}
+
+async function list(
+  { database }: KeyServiceOptions,
+  caller: Caller,
+  filter: KeyFilter,
+): Promise<{ items: KeyView[]; next: string | null }> {
+  const { after, limit = USUAL_LIMIT } = filter;
+  refuseBadPaging(after, limit);
+  const tenant = filter.tenant ?? caller.tenant;
+  requirePermission(caller, 'keys:read', tenant);
+  const keys = await listKeys(database, { tenant, after, limit: limit + 1 });
+  const page = keys.slice(0, limit);
+  return {
+    items: page.map(viewOfKey),
+    next: keys.length > limit ? (page.at(-1)?.id ?? null) : null,
+  };
+}
+
+async function revoke(
+  { database, audit, current }: KeyServiceOptions,
+  caller: Caller,
+  id: string,
+  origin: KeyChangeOrigin,
+): Promise<{ revision: number }> {
+  const { revision } = await commitChange<undefined>(database, async (transaction, revision) => {
+    const key = await revocableKey(transaction, caller, id);
+    if (key.revoked_at !== null) return { unchanged: undefined };
+    await revokeKey(transaction, id);
+    const change = await recordChange(audit, transaction, key, {
+      kind: 'key.revoked',
+      revision,
+      caller,
+      origin,
+    });
+    return { change, result: undefined };
+  });
+  await counted(current);
+  return { revision };
+}
+
+/** What is committed counts here before it is answered; elsewhere it does when the change arrives. */
+async function counted(current: KeyServiceOptions['current']): Promise<void> {
+  await current.catchUp().catch(() => undefined);
+}
+
+async function revocableKey(
+  transaction: DatabaseTransaction,
+  caller: Caller,
+  id: string,
+): Promise<KeyDetails> {
+  const key = isKeyId(id) ? await findKey(transaction, id) : undefined;
+  if (key === undefined || (caller.tenant !== undefined && key.tenant !== caller.tenant)) {
+    throw new NotFound(`there is no key \`${id}\``);
+  }
+  requirePermission(caller, 'keys:write', key.tenant ?? undefined);
+  if (key.id === ROOT_KEY_ID) {
+    throw new Conflict('the root key cannot be revoked; start with another `COUNTERSIGN_ROOT_KEY`');
+  }
+  // A tenant's admin may end whatever works in the tenant; over all tenants, only what it could give.
+  if (key.tenant === null) refuseRolesOfOthers(caller, key);
+  return key;
+}
+
+function refuseRolesOfOthers(caller: Caller, key: KeyDetails): void {
+  const [beyond] = rolesBeyond(caller, key.roles.filter(isSystemRole), undefined);
+  if (beyond === undefined) return;
+  throw new Forbidden(`the key has the role \`${beyond}\`, which can do more than this credential`);
+}
+
+async function recordChange(
+  audit: Pick<AuditRecorder, 'write'>,
+  transaction: DatabaseTransaction,
+  key: KeyDetails,
+  {
+    kind,
+    revision,
+    caller,
+    origin,
+  }: {
+    kind: 'key.created' | 'key.revoked';
+    revision: number;
+    caller: Caller;
+    origin: KeyChangeOrigin;
+  },
+) {
+  const tenant = key.tenant === null ? {} : { tenant: key.tenant };
+  await audit.write(transaction, {
+    kind,
+    actor: caller.id,
+    ...tenant,
+    resource: `key:${key.id}`,
+    revision,
+    ...(origin.requestId === undefined ? {} : { requestId: origin.requestId }),
+    ...(origin.ip === undefined ? {} : { ip: origin.ip }),
+    detail: {
+      key: key.id,
+      name: key.name,
+      roles: key.roles,
+      person: key.person,
+      by: caller.person,
+      user: key.user_id,
+      expires_at: key.expires_at?.toISOString() ?? null,
+    },
+  });
+  return { kind, actor: caller.id, ...tenant, detail: { key: key.id } };
+}
+
+function refuseBadPaging(after: string | undefined, limit: number): void {
+  const errors = [];
+  if (after !== undefined && !isKeyId(after)) {
+    errors.push({ path: '/after', message: 'must be the `next` of the page before' });
+  }
+  if (!Number.isInteger(limit) || limit < 1 || limit > MAX_LIMIT) {
+    errors.push({ path: '/limit', message: `must be a whole number from 1 to ${MAX_LIMIT}` });
+  }
+  if (errors.length > 0) throw new InvalidRequest('the query is not valid', errors);
+}
+
+function isKeyId(text: string): boolean {
+  return /^[a-z0-9_]{1,64}$/.test(text);
+}
