@@ -3,6 +3,7 @@ import { auditRoutes } from './audit.js';
 import { bundleRoutes } from './bundles.js';
 import { checkRoutes } from './check.js';
 import { healthRoutes } from './health.js';
+import { keyRoutes } from './keys.js';
 import { metricsRoutes } from './metrics.js';
 import { ruleRoutes } from './rules.js';
 import type { Route } from './route.js';
@@ -15,6 +16,7 @@ export function allRoutes(services: Services): Route[] {
     ...bundleRoutes(services),
     ...ruleRoutes(services),
     ...approvalRoutes(services),
+    ...keyRoutes(services),
     ...auditRoutes(services),
     ...healthRoutes(services),
     ...metricsRoutes(services),

@@ -2,6 +2,7 @@ import type { Counter } from 'prom-client';
 import type { ApprovalService } from '../approvals/approval-service.js';
 import type { AuditFilter, AuditPage } from '../audit/audit-query.js';
 import type { CheckService } from '../decision/check-service.js';
+import type { KeyService } from '../identity/key-service.js';
 import type { Clock } from '../platform/clock.js';
 import type { PolicyService } from '../policy/policy-service.js';
 import type { Snapshot } from '../policy/snapshot.js';
@@ -38,6 +39,7 @@ export interface Services {
     ApprovalService,
     'list' | 'get' | 'approve' | 'reject' | 'cancel' | 'revoke'
   >;
+  readonly keys: KeyService;
   findEvents(filter: AuditFilter): Promise<AuditPage>;
   readonly health: {
     /** How each dependency is; never throws. */

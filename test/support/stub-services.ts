@@ -69,6 +69,7 @@ export function stubServices(overrides: Partial<Services> = {}): Services {
       cancel: unused,
       revoke: unused,
     },
+    keys: { create: unused, list: unused, revoke: unused },
     findEvents: unused,
     health: {
       checks: async () => ({
