@@ -28,7 +28,7 @@ export async function listRulesInForce(
   { tenant, ptype, subject, after, limit }: RuleQuery,
 ): Promise<ListedRules> {
   const policy = subject === undefined ? undefined : await readActivePolicy(database);
-  const { rules, last } = await listRules(database, {
+  const rules = await listRules(database, {
     ...(tenant === undefined ? {} : { tenant }),
     ...(ptype === undefined ? {} : { ptype }),
     ...(subject === undefined ? {} : { subject }),
@@ -36,11 +36,15 @@ export async function listRulesInForce(
     ...(after === undefined ? {} : { after: parseRulePlace(after) }),
     limit: limit + 1,
   });
-  const items = rules.slice(0, limit);
-  return { items, next: rules.length > limit && last ? printRulePlace(last) : null };
+  const page = rules.slice(0, limit);
+  const last = page.at(-1);
+  return {
+    items: page.map(({ rule }) => rule),
+    next: rules.length > limit && last ? printRulePlace(last.place) : null,
+  };
 }
 
-/** Policy lines may name their subject anywhere; relations name it first. */
+/** A `p` rule may name its subject in any field; relations name it first. */
 function subjectFields({ policyTokens }: Model): ReadonlyMap<string, number> {
   return new Map([['p', policyTokens.indexOf('sub') + 1 || 1]]);
 }

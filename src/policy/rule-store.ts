@@ -264,11 +264,11 @@ export async function removeAdminRules(
   return removed;
 }
 
-/** One page of the rules in force, in the engine's order. */
+/** The rules in force that `filter` lets through, in the engine's order, each with its place in it. */
 export async function listRules(
   database: Database,
   filter: RuleFilter,
-): Promise<{ rules: RuleInForce[]; last: RulePlace | undefined }> {
+): Promise<{ rule: RuleInForce; place: RulePlace }[]> {
   let query = database
     .withTables<Tables>()
     .selectFrom('casbin')
@@ -289,19 +289,18 @@ export async function listRules(
     query = query.where('bundle_rank', 'is', null).where('admin_rank', '>', String(after.admin));
   }
   const rows = await query.execute();
-  const last = rows.at(-1);
+  return rows.map((row) => ({ rule: toRuleInForce(row), place: placeOf(row) }));
+}
+
+function toRuleInForce(row: Tables['casbin']): RuleInForce {
+  const { bundle_file: file, bundle_line: line, admin_by: by, admin_at: at } = row;
   return {
-    rules: rows.map((row) => ({
-      rule: toLine(row),
-      tenant: row.tenant ?? undefined,
-      source: {
-        ...(row.bundle_file === null
-          ? {}
-          : { bundle: { file: row.bundle_file, line: row.bundle_line ?? 1 } }),
-        ...(row.admin_at === null ? {} : { admin: { by: row.admin_by ?? '', at: row.admin_at } }),
-      },
-    })),
-    last: last && placeOf(last),
+    rule: toLine(row),
+    tenant: row.tenant ?? undefined,
+    source: {
+      ...(file === null || line === null ? {} : { bundle: { file, line } }),
+      ...(by === null || at === null ? {} : { admin: { by, at } }),
+    },
   };
 }
 
