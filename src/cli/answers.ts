@@ -74,10 +74,13 @@ export const BundleAnswer = Type.Object({
 });
 export type BundleAnswer = Static<typeof BundleAnswer>;
 
-export const BundleFilesAnswer = Type.Intersect([
-  BundleAnswer,
-  Type.Object({ files: Type.Record(Type.String(), Type.String()) }),
-]);
+export const BundleFilesAnswer = Type.Object({
+  bundle: Type.Number(),
+  files: Type.Record(Type.String(), Type.String()),
+  model: Type.String(),
+  /** As stored with the bundle, wherever it came from. */
+  model_text: Type.String(),
+});
 
 export const KeyAnswer = Type.Object({
   id: Type.String(),

@@ -14,16 +14,24 @@ export interface CallOptions {
   readonly timeout?: number;
 }
 
+type Method = 'GET' | 'POST' | 'DELETE';
+
 /** The server, as the commands see it: calls that give a checked answer or end the command. */
 export interface ApiClient {
-  readonly url: string;
   /** Throws CommandFailed where the server cannot be reached, refuses, or answers something else. */
   call<Answer extends TSchema>(
-    method: 'GET' | 'POST' | 'DELETE',
+    method: Method,
     path: string,
     answer: Answer,
     options?: CallOptions,
   ): Promise<Static<Answer>>;
+  /** `call` for those who care which status it was. */
+  exchange<Answer extends TSchema>(
+    method: Method,
+    path: string,
+    answer: Answer,
+    options?: CallOptions,
+  ): Promise<{ readonly status: number; readonly body: Static<Answer> }>;
 }
 
 /** The server refused; `problem` says why. */
@@ -50,27 +58,31 @@ export class BundleRefused extends CommandFailed {
 
 /** A client for one server, with its credential. */
 export function createApiClient(server: ServerAddress, fetch: typeof globalThis.fetch): ApiClient {
+  const exchange: ApiClient['exchange'] = async (method, path, answer, options = {}) => {
+    const { body, timeout = PATIENCE } = options;
+    const received = await send(server, fetch, path, {
+      method,
+      redirect: 'error',
+      signal: AbortSignal.timeout(timeout),
+      headers: {
+        Authorization: `Bearer ${server.key}`,
+        Accept: 'application/json, application/problem+json',
+        ...(body === undefined ? {} : { 'Content-Type': 'application/json' }),
+      },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    const { ok, status, content } = received;
+    if (!ok) throw refusal(server, received);
+    if (Value.Check(answer, content)) return { status, body: content };
+    throw new CommandFailed(
+      EXIT.refused,
+      `what answers at \`${server.url}\` is no countersign server, or one of another version`,
+    );
+  };
   return {
-    url: server.url,
-    call: async (method, path, answer, { body, timeout = PATIENCE } = {}) => {
-      const response = await send(server, fetch, path, {
-        method,
-        redirect: 'error',
-        signal: AbortSignal.timeout(timeout),
-        headers: {
-          Authorization: `Bearer ${server.key}`,
-          Accept: 'application/json, application/problem+json',
-          ...(body === undefined ? {} : { 'Content-Type': 'application/json' }),
-        },
-        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      });
-      if (!response.ok) throw refusal(server, response);
-      if (Value.Check(answer, response.content)) return response.content;
-      throw new CommandFailed(
-        EXIT.refused,
-        `what answers at \`${server.url}\` is no countersign server, or one of another version`,
-      );
-    },
+    exchange,
+    call: async (method, path, answer, options) =>
+      (await exchange(method, path, answer, options)).body,
   };
 }
 

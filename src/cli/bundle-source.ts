@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { relative, resolve } from 'node:path';
 import { type BundleFault, InvalidBundle } from '../errors.js';
 import { readBundleDirectory } from '../policy/bundle-directory.js';
@@ -6,7 +6,7 @@ import { compileBundle } from '../policy/compile-bundle.js';
 import type { BundleFiles, CompiledBundle } from '../policy/compiled-bundle.js';
 import { loadShippedModels } from '../policy/shipped-models.js';
 import { counted } from './counted.js';
-import { CommandFailed, EXIT } from './exit-codes.js';
+import { CommandFailed, EXIT, usageError } from './exit-codes.js';
 import type { PrintOptions } from './server-command.js';
 import type { Screen } from './screen.js';
 import type { Surroundings } from './surroundings.js';
@@ -32,14 +32,18 @@ export async function loadBundle(
   screen: Screen,
   options: PrintOptions,
 ): Promise<LocalBundle> {
+  const root = resolve(surroundings.cwd, directory);
+  if (!statSync(root, { throwIfNoEntry: false })?.isDirectory()) {
+    throw usageError(
+      `there is no directory \`${directory}\`; name one that holds a \`bundle.yaml\``,
+    );
+  }
   const pathOf = pathsBelow(surroundings.cwd, directory);
   const refuse = (faults: readonly BundleFault[], warnings: readonly BundleFault[]) =>
     refuseFaults(screen, options, faults, warnings, pathOf);
-  const { files, warnings } = await readBundleDirectory(resolve(surroundings.cwd, directory)).catch(
-    (error: unknown) => {
-      throw error instanceof InvalidBundle ? refuse(error.faults, []) : error;
-    },
-  );
+  const { files, warnings } = await readBundleDirectory(root).catch((error: unknown) => {
+    throw error instanceof InvalidBundle ? refuse(error.faults, []) : error;
+  });
   const compilation = compileBundle(files, { shippedModels: await loadShippedModels() });
   const allWarnings = [...warnings, ...compilation.warnings];
   if ('faults' in compilation) throw refuse(compilation.faults, allWarnings);

@@ -37,9 +37,9 @@ export function addPolicyApply(policy: Command, surroundings: Surroundings): voi
       ...(commit === undefined ? {} : { commit }),
       ...(options.expect === undefined ? {} : { expect_bundle: options.expect }),
     };
-    const applied = await screen.busy('applying the bundle', () =>
+    const { status, body: applied } = await screen.busy('applying the bundle', () =>
       client
-        .call('POST', '/v1/bundles', AppliedAnswer, { body, timeout: PATIENCE })
+        .exchange('POST', '/v1/bundles', AppliedAnswer, { body, timeout: PATIENCE })
         .catch((error: unknown) => {
           if (!(error instanceof BundleRefused)) throw error;
           throw refuseFaults(screen, options, error.faults, [], local.pathOf);
@@ -47,6 +47,9 @@ export function addPolicyApply(policy: Command, surroundings: Surroundings): voi
     );
     if (options.json) return screen.data(applied);
     showWarnings(screen, applied.warnings ?? local.warnings, local.pathOf);
+    if (status === 200) {
+      return screen.say(`nothing to do: this is bundle ${applied.bundle}, active already`);
+    }
     screen.say(appliedLine(applied, screen.colours));
   });
 }

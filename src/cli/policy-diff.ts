@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { compileBundle } from '../policy/compile-bundle.js';
 import { type BundleDiff, type DiffedBundle, diffBundles } from '../policy/diff.js';
+import { modelPath } from '../policy/locate-model.js';
 import { loadShippedModels } from '../policy/shipped-models.js';
 import { BundleAnswer, BundleFilesAnswer } from './answers.js';
 import type { ApiClient } from './api-client.js';
@@ -51,7 +52,7 @@ async function activeBundle(client: ApiClient): Promise<Base> {
   const active = bundles.find((bundle) => bundle.active);
   if (active === undefined) return { label: 'nothing', content: undefined };
   const found = await client.call('GET', `/v1/bundles/${active.bundle}`, BundleFilesAnswer);
-  const files = new Map(Object.entries(found.files));
+  const files = new Map(Object.entries(found.files)).set(modelPath(found.model), found.model_text);
   const compilation = compileBundle(files, { shippedModels: await loadShippedModels() });
   if ('faults' in compilation) {
     const message = `this version cannot read bundle ${active.bundle}, which the server has active`;

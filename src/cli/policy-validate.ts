@@ -19,7 +19,8 @@ export function addPolicyValidate(policy: Command, surroundings: Surroundings): 
     const failed = await screen.busy('running the tests', () => runBundleTests(bundle));
     if (failed.length > 0) throw refuseFaults(screen, options, failed, warnings, pathOf);
     if (options.json) {
-      screen.data({ valid: true, errors: [], warnings });
+      const placed = warnings.map((warning) => ({ ...warning, file: pathOf(warning.file) }));
+      screen.data({ valid: true, errors: [], warnings: placed });
       return;
     }
     showWarnings(screen, warnings, pathOf);
