@@ -5,6 +5,7 @@ import {
   bucketAt,
   type BucketUse,
   firstCounted,
+  receiptOf,
   SUB_BUCKETS,
   startOf,
 } from './sliding-window.js';
@@ -56,16 +57,16 @@ class MemoryLimiter implements Limiter {
     const readings = demands.map((demand) => ({ demand, uses: this.#usesOf(demand.counter) }));
     const answer = answerOf(readings, now);
     if (!answer.allowed || !spend) return { ...answer, receipt: [] };
-    const receipt = demands.map((demand) => this.#add(demand, now));
+    for (const demand of demands) this.#add(demand, now);
     this.#sweep(now);
-    return { ...answer, receipt };
+    return { ...answer, receipt: receiptOf(demands, now) };
   }
 
   #usesOf(counter: string): BucketUse[] {
     return [...(this.#counters.get(counter)?.buckets ?? [])];
   }
 
-  #add({ tenant, counter, periodMs }: Demand, now: number): Receipt[number] {
+  #add({ counter, periodMs }: Demand, now: number): void {
     const bucket = bucketAt(now, periodMs);
     let entry = this.#counters.get(counter);
     if (entry === undefined) {
@@ -76,7 +77,6 @@ class MemoryLimiter implements Limiter {
     for (const index of entry.buckets.keys()) if (index < first) entry.buckets.delete(index);
     entry.buckets.set(bucket, (entry.buckets.get(bucket) ?? 0) + 1);
     entry.deadAt = Math.max(entry.deadAt, startOf(bucket + SUB_BUCKETS + 1, periodMs));
-    return { tenant, counter, bucket };
   }
 
   /** Looks through all counters whenever their number has doubled: a constant cost for each taking. */

@@ -1,4 +1,4 @@
-import type { Demand, Taken, TightestLimit } from './limiter.js';
+import type { Demand, Receipt, Taken, TightestLimit } from './limiter.js';
 
 /**
  * The one formula of all limiters: a period is cut into 60 sub-buckets, numbered from the epoch; a
@@ -52,6 +52,15 @@ export function secondsUntil(
     free = startOf(index + SUB_BUCKETS + 1, periodMs);
   }
   return Math.max(1, Math.ceil((free - now) / 1_000));
+}
+
+/** What is taken when demands are met at an instant. */
+export function receiptOf(demands: readonly Demand[], now: number): Receipt {
+  return demands.map(({ tenant, counter, periodMs }) => ({
+    tenant,
+    counter,
+    bucket: bucketAt(now, periodMs),
+  }));
 }
 
 /** What a store found for one demand, before anything was taken. */

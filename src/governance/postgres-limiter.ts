@@ -1,0 +1,68 @@
+import { sql } from 'kysely';
+import type { Clock } from '../platform/clock.js';
+import type { Database } from '../platform/database.js';
+import { type Demand, type Limiter, NOTHING_TAKEN, type Receipt, type Taken } from './limiter.js';
+import { answerOf, type BucketUse, receiptOf } from './sliding-window.js';
+
+/** What `take_limits` (migration 0005) answers. */
+interface Found {
+  readonly now: number;
+  /** For each demand, in order. */
+  readonly uses: readonly (readonly BucketUse[])[];
+}
+
+/** Counts in an unlogged table: one statement for a check, exact however many servers ask. */
+class PostgresLimiter implements Limiter {
+  readonly #database: Database;
+  readonly #clock: Clock | undefined;
+
+  constructor(database: Database, clock: Clock | undefined) {
+    this.#database = database;
+    this.#clock = clock;
+  }
+
+  async take(demands: readonly Demand[]): Promise<Taken> {
+    return this.#ask(demands, true);
+  }
+
+  async peek(demands: readonly Demand[]): Promise<Taken> {
+    return this.#ask(demands, false);
+  }
+
+  async giveBack(receipt: Receipt): Promise<void> {
+    if (receipt.length === 0) return;
+    await sql`
+      UPDATE limit_counters AS c SET used = c.used - 1
+        FROM unnest(
+          ${receipt.map(({ counter }) => counter)}::text[],
+          ${receipt.map(({ bucket }) => bucket)}::bigint[]
+        ) AS r (counter, bucket)
+       WHERE c.counter = r.counter AND c.bucket = r.bucket AND c.used > 0
+    `.execute(this.#database);
+  }
+
+  async #ask(demands: readonly Demand[], spend: boolean): Promise<Taken> {
+    if (demands.length === 0) return NOTHING_TAKEN;
+    const { rows } = await sql<{ found: Found }>`
+      SELECT take_limits(
+        ${spend},
+        ${this.#clock?.now() ?? null}::bigint,
+        ${demands.map(({ counter }) => counter)}::text[],
+        ${demands.map(({ periodMs }) => periodMs)}::bigint[],
+        ${demands.map(({ count }) => count)}::bigint[]
+      ) AS found`.execute(this.#database);
+    const found = rows[0]?.found;
+    if (found === undefined) throw new TypeError('`take_limits` answers with one row');
+    const readings = demands.map((demand, index) => ({ demand, uses: found.uses[index] ?? [] }));
+    const answer = answerOf(readings, found.now);
+    return { ...answer, receipt: answer.allowed && spend ? receiptOf(demands, found.now) : [] };
+  }
+}
+
+/** A limiter whose counters are shared by all servers of a database. Its clock unless one is given. */
+export function createPostgresLimiter(options: {
+  readonly database: Database;
+  readonly clock?: Clock;
+}): Limiter {
+  return new PostgresLimiter(options.database, options.clock);
+}

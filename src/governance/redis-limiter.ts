@@ -1,0 +1,133 @@
+import type { Clock } from '../platform/clock.js';
+import type { RedisClient } from '../platform/redis.js';
+import { type Demand, type Limiter, NOTHING_TAKEN, type Receipt, type Taken } from './limiter.js';
+import { answerOf, type BucketUse, receiptOf } from './sliding-window.js';
+
+/**
+ * The formula of `sliding-window.ts`. A counter is a hash: number of the sub-bucket → taken in it.
+ * ARGV: 1 to spend, the time (-1: this Redis's), then period and count for each key. Answers with the
+ * time and, for each key, what was in it before.
+ */
+const TAKE = `
+local now = tonumber(ARGV[2])
+if now < 0 then
+  local time = redis.call('TIME')
+  now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+end
+local found = {}
+local allowed = true
+for i, key in ipairs(KEYS) do
+  local first = math.floor(now * 60 / tonumber(ARGV[1 + 2 * i])) - 60
+  local uses = redis.call('HGETALL', key)
+  local total = 0
+  for j = 1, #uses, 2 do
+    if tonumber(uses[j]) >= first then total = total + tonumber(uses[j + 1]) end
+  end
+  if total >= tonumber(ARGV[2 + 2 * i]) then allowed = false end
+  found[i] = uses
+end
+if allowed and ARGV[1] == '1' then
+  for i, key in ipairs(KEYS) do
+    local period = tonumber(ARGV[1 + 2 * i])
+    local bucket = math.floor(now * 60 / period)
+    for j = 1, #found[i], 2 do
+      if tonumber(found[i][j]) < bucket - 60 then redis.call('HDEL', key, found[i][j]) end
+    end
+    redis.call('HINCRBY', key, string.format('%.0f', bucket), 1)
+    -- A minute longer than it counts, should the clock be set back.
+    redis.call('PEXPIRE', key, math.ceil(period * 62 / 60) + 60000)
+  end
+end
+return {now, found}
+`;
+
+/** ARGV: for each key the sub-bucket to give one back to. */
+const GIVE_BACK = `
+for i, key in ipairs(KEYS) do
+  local used = tonumber(redis.call('HGET', key, ARGV[i]) or '0')
+  if used > 1 then
+    redis.call('HINCRBY', key, ARGV[i], -1)
+  elseif used == 1 then
+    redis.call('HDEL', key, ARGV[i])
+  end
+end
+return 1
+`;
+
+/** The two commands, once they are defined: the number of keys, the keys, the arguments. */
+type Script<Reply> = (keys: number, ...rest: (string | number)[]) => Promise<Reply>;
+interface Commands {
+  countersignTakeLimits: Script<[now: number, found: string[][]]>;
+  countersignGiveBackLimits: Script<number>;
+}
+
+interface Options {
+  readonly redis: RedisClient;
+  /** The clock of Redis unless one is given. */
+  readonly clock?: Clock;
+  /** What the names of all counters begin with. */
+  readonly prefix?: string;
+}
+
+/** Counts in Redis: one script for a check, exact however many servers ask. */
+class RedisLimiter implements Limiter {
+  readonly #redis: Commands;
+  readonly #clock: Clock | undefined;
+  readonly #prefix: string;
+
+  constructor({ redis, clock, prefix = 'countersign:limit:' }: Options) {
+    redis.defineCommand('countersignTakeLimits', { lua: TAKE });
+    redis.defineCommand('countersignGiveBackLimits', { lua: GIVE_BACK });
+    // `defineCommand` adds methods that the client's type does not know of.
+    this.#redis = redis as unknown as Commands;
+    this.#clock = clock;
+    this.#prefix = prefix;
+  }
+
+  async take(demands: readonly Demand[]): Promise<Taken> {
+    return this.#ask(demands, true);
+  }
+
+  async peek(demands: readonly Demand[]): Promise<Taken> {
+    return this.#ask(demands, false);
+  }
+
+  async giveBack(receipt: Receipt): Promise<void> {
+    if (receipt.length === 0) return;
+    await this.#redis.countersignGiveBackLimits(
+      receipt.length,
+      ...receipt.map((entry) => this.#keyOf(entry)),
+      ...receipt.map(({ bucket }) => bucket),
+    );
+  }
+
+  async #ask(demands: readonly Demand[], spend: boolean): Promise<Taken> {
+    if (demands.length === 0) return NOTHING_TAKEN;
+    const [now, found] = await this.#redis.countersignTakeLimits(
+      demands.length,
+      ...demands.map((demand) => this.#keyOf(demand)),
+      spend ? 1 : 0,
+      this.#clock?.now() ?? -1,
+      ...demands.flatMap(({ periodMs, count }) => [periodMs, count]),
+    );
+    const readings = demands.map((demand, index) => ({ demand, uses: pairs(found[index] ?? []) }));
+    const answer = answerOf(readings, now);
+    return { ...answer, receipt: answer.allowed && spend ? receiptOf(demands, now) : [] };
+  }
+
+  /** The tenant in braces keeps the counters of a check on one node of a cluster. */
+  #keyOf({ tenant, counter }: { readonly tenant: string; readonly counter: string }): string {
+    return `${this.#prefix}{${tenant}}:${counter}`;
+  }
+}
+
+function pairs(flat: readonly string[]): BucketUse[] {
+  const uses: BucketUse[] = [];
+  for (let i = 0; i + 1 < flat.length; i += 2) uses.push([Number(flat[i]), Number(flat[i + 1])]);
+  return uses;
+}
+
+/** A limiter whose counters are shared by all servers of a Redis. */
+export function createRedisLimiter(options: Options): Limiter {
+  return new RedisLimiter(options);
+}

@@ -1,0 +1,229 @@
+import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+import * as fc from 'fast-check';
+import { Redis } from 'ioredis';
+import type { Demand, Limiter } from '../../src/governance/limiter.js';
+import { createMemoryLimiter } from '../../src/governance/memory-limiter.js';
+import { createPostgresLimiter } from '../../src/governance/postgres-limiter.js';
+import { createRedisLimiter } from '../../src/governance/redis-limiter.js';
+import { type TestDatabase, testDatabase } from '../support/database.js';
+
+const START = Date.parse('2026-03-30T10:00:00Z');
+const PERIODS = { second: 1_000, minute: 60_000, hour: 3_600_000, day: 86_400_000 };
+
+let present = START;
+const clock = { now: () => present };
+
+function demand(count: number, over: Partial<Demand> = {}): Demand {
+  return {
+    ruleId: 'quota',
+    tenant: 'acme',
+    counter: randomUUID(),
+    periodMs: PERIODS.hour,
+    count,
+    ...over,
+  };
+}
+
+/** Every store of counters has to pass this. */
+function limiterContract(name: string, open: () => Promise<Limiter>, runs: number): void {
+  describe(`counting in ${name}`, () => {
+    let limiter: Limiter;
+
+    before(async () => {
+      limiter = await open();
+    });
+    beforeEach(() => {
+      present = START;
+    });
+
+    it('allows as many as the count, then refuses and says until when', async () => {
+      const wanted = [demand(2)];
+      const first = await limiter.take(wanted);
+      assert.equal(first.allowed, true);
+      assert.deepEqual(first.tightest, { limit: 2, remaining: 1, reset: 3660, ruleId: 'quota' });
+      assert.equal((await limiter.take(wanted)).tightest?.remaining, 0);
+      const refused = await limiter.take(wanted);
+      assert.equal(refused.allowed, false);
+      assert.deepEqual(refused.refused, ['quota']);
+      assert.equal(refused.retryAfter, 3660);
+      assert.deepEqual(refused.receipt, []);
+      present += 3_659_999;
+      assert.equal((await limiter.take(wanted)).retryAfter, 1);
+      present += 1;
+      assert.equal((await limiter.take(wanted)).allowed, true);
+    });
+
+    it('takes all demands of a check together or none', async () => {
+      const wide = demand(10, { ruleId: 'wide' });
+      const narrow = demand(1, { ruleId: 'narrow', periodMs: PERIODS.day });
+      const first = await limiter.take([wide, narrow]);
+      assert.deepEqual(first.tightest, { limit: 1, remaining: 0, reset: 87840, ruleId: 'narrow' });
+      const second = await limiter.take([wide, narrow]);
+      assert.deepEqual(second.refused, ['narrow']);
+      assert.equal(second.tightest?.ruleId, 'narrow');
+      assert.equal((await limiter.peek([wide])).tightest?.remaining, 8);
+    });
+
+    it('says when the last of several refusing limits frees', async () => {
+      const hour = demand(1, { ruleId: 'hour' });
+      const day = demand(1, { ruleId: 'day', periodMs: PERIODS.day });
+      await limiter.take([hour, day]);
+      const refused = await limiter.take([hour, day]);
+      assert.deepEqual([...refused.refused].sort(), ['day', 'hour']);
+      assert.equal(refused.retryAfter, 87840);
+    });
+
+    it('looks without taking', async () => {
+      const wanted = [demand(1)];
+      for (let i = 0; i < 3; i += 1) {
+        const seen = await limiter.peek(wanted);
+        assert.equal(seen.allowed, true);
+        assert.equal(seen.tightest?.remaining, 0);
+        assert.deepEqual(seen.receipt, []);
+      }
+      assert.equal((await limiter.take(wanted)).allowed, true);
+      assert.equal((await limiter.peek(wanted)).allowed, false);
+    });
+
+    it('gives back where it was taken, and no more than was taken', async () => {
+      const wanted = [demand(2), demand(5, { periodMs: PERIODS.minute })];
+      const { receipt } = await limiter.take(wanted);
+      await limiter.take(wanted);
+      present += 1_800_000;
+      await limiter.giveBack(receipt);
+      assert.equal((await limiter.take(wanted)).allowed, true);
+      assert.equal((await limiter.take(wanted)).allowed, false);
+      // What was given back lay half an hour ago, so half an hour from now only one unit frees.
+      present += 1_860_000;
+      assert.equal((await limiter.take(wanted)).allowed, true);
+      assert.equal((await limiter.take(wanted)).allowed, false);
+      await limiter.giveBack([]);
+    });
+
+    it('keeps what is taken when the count is edited', async () => {
+      const wanted = demand(3);
+      for (let i = 0; i < 3; i += 1) await limiter.take([wanted]);
+      const lowered = await limiter.take([{ ...wanted, count: 1 }]);
+      assert.equal(lowered.allowed, false);
+      assert.equal(lowered.tightest?.remaining, 0);
+      assert.equal((await limiter.take([{ ...wanted, count: 4 }])).tightest?.remaining, 0);
+    });
+
+    it('counts each counter for itself', async () => {
+      const [mine, theirs] = [demand(1), demand(1)];
+      await limiter.take([mine]);
+      assert.equal((await limiter.take([theirs])).allowed, true);
+    });
+
+    it('allows a check without demands', async () => {
+      assert.deepEqual(await limiter.take([]), { allowed: true, refused: [], receipt: [] });
+    });
+
+    it('lets exactly the count through when many ask at once', async () => {
+      const [one, two] = [demand(20), demand(50, { periodMs: PERIODS.minute })];
+      const answers = await Promise.all(
+        Array.from({ length: 60 }, (_, i) => limiter.take(i % 2 === 0 ? [one, two] : [two, one])),
+      );
+      assert.equal(answers.filter(({ allowed }) => allowed).length, 20);
+    });
+
+    it('never lets a stretch as long as the period hold more than the count', async () => {
+      const period = fc.constantFrom(...Object.values(PERIODS));
+      const gaps = fc.array(fc.double({ min: 0, max: 0.7, noNaN: true }), { maxLength: 40 });
+      const property = fc.asyncProperty(
+        period,
+        fc.integer({ min: 1, max: 5 }),
+        fc.nat(PERIODS.day),
+        gaps,
+        async (periodMs, count, offset, steps) => {
+          present = START + offset;
+          const wanted = [demand(count, { periodMs })];
+          const allowed: number[] = [];
+          for (const step of steps) {
+            // Small steps are the common ones: most of them stay inside a period.
+            present += Math.floor(step * step * periodMs);
+            const { allowed: isAllowed, retryAfter } = await limiter.take(wanted);
+            if (isAllowed) allowed.push(present);
+            else assert.ok((retryAfter ?? 0) >= 1 && (retryAfter ?? 0) <= periodMs / 983 + 1);
+          }
+          allowed.forEach((at, index) => {
+            const before = allowed[index - count];
+            assert.ok(before === undefined || at - before > periodMs, `${before} and ${at}`);
+          });
+        },
+      );
+      await fc.assert(property, { numRuns: runs });
+    });
+
+    it('frees a unit when it said it would', async () => {
+      const seconds = fc.integer({ min: 0, max: 2_000 });
+      const property = fc.asyncProperty(seconds, seconds, async (first, second) => {
+        present = START + first;
+        const wanted = [demand(2, { periodMs: PERIODS.second })];
+        await limiter.take(wanted);
+        present += Math.floor(second / 3);
+        await limiter.take(wanted);
+        const refused = await limiter.peek(wanted);
+        if (refused.allowed) return;
+        present += (refused.retryAfter ?? 0) * 1_000;
+        assert.equal((await limiter.take(wanted)).allowed, true);
+      });
+      await fc.assert(property, { numRuns: runs });
+    });
+  });
+}
+
+describe('rate limiters', () => {
+  let database: TestDatabase;
+  let redis: Redis;
+  const prefix = `test:${randomUUID()}:`;
+
+  before(async () => {
+    database = await testDatabase();
+    redis = new Redis('redis://127.0.0.1:6379', { maxRetriesPerRequest: 1 });
+  });
+
+  after(async () => {
+    const keys = await redis.keys(`${prefix}*`);
+    if (keys.length > 0) await redis.del(...keys);
+    await redis.quit();
+    await database.close();
+  });
+
+  limiterContract('memory', async () => createMemoryLimiter({ clock }), 300);
+  limiterContract('Postgres', async () => createPostgresLimiter({ ...database, clock }), 15);
+  limiterContract('Redis', async () => createRedisLimiter({ redis, clock, prefix }), 30);
+
+  it('forgets counters in memory that no longer count', async () => {
+    present = START;
+    const limiter = createMemoryLimiter({ clock });
+    for (let i = 0; i < 5_000; i += 1) {
+      present += 100;
+      await limiter.take([demand(1, { periodMs: PERIODS.second })]);
+    }
+    assert.ok(limiter.size <= 1_000, `holds ${limiter.size}`);
+  });
+
+  it('lets counters in Redis end by themselves, a node keeping those of a tenant', async () => {
+    const wanted = demand(1, { tenant: 'globex', periodMs: PERIODS.minute });
+    await createRedisLimiter({ redis, clock, prefix }).take([wanted]);
+    const key = `${prefix}{globex}:${wanted.counter}`;
+    const ttl = await redis.pttl(key);
+    assert.ok(ttl > 60_000 && ttl <= 122_000, `ends in ${ttl} ms`);
+  });
+
+  it('goes by the clock of the store where none is given', async () => {
+    const stores = [
+      createPostgresLimiter({ database: database.database }),
+      createRedisLimiter({ redis, prefix }),
+    ];
+    for (const limiter of stores) {
+      const wanted = demand(1);
+      const { receipt } = await limiter.take([wanted]);
+      const bucket = Math.floor((Date.now() * 60) / wanted.periodMs);
+      assert.ok(Math.abs((receipt[0]?.bucket ?? 0) - bucket) <= 1);
+      assert.equal((await limiter.take([wanted])).allowed, false);
+    }
+  });
+});
