@@ -50,8 +50,11 @@ export async function loadBundle(
   return { files, bundle: compilation.bundle, warnings: allWarnings, pathOf };
 }
 
-/** A model that was found beside the bundle stands as `models/…` in it. */
-function pathsBelow(cwd: string, directory: string): (file: string) => string {
+/**
+ * Where a person finds the files of a bundle, relative to `cwd`. A model that was found beside the
+ * bundle stands as `models/…` in it.
+ */
+export function pathsBelow(cwd: string, directory: string): (file: string) => string {
   return (file) => {
     const inside = resolve(cwd, directory, file);
     const beside = resolve(cwd, directory, '..', file);

@@ -58,9 +58,17 @@ function buildProgram(surroundings: Surroundings): Command {
 function showError(error: unknown, surroundings: Surroundings, json: boolean): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
   const screen = createScreen(surroundings);
-  const message = error instanceof Error ? error.message : String(error);
+  const message = messageOf(error);
   if (json && error instanceof CommandFailed && error.data !== undefined) screen.data(error.data);
   if (message !== '') screen.note(`error: ${message}`);
   if (error instanceof CommandFailed) return error.exitCode;
   return error instanceof SettingsError ? EXIT.usage : EXIT.failed;
+}
+
+/** An error of several, such as every address of a host that refused, has no message of its own. */
+function messageOf(error: unknown): string {
+  if (error instanceof AggregateError && error.message === '') {
+    return [...new Set(error.errors.map(messageOf))].join('; ');
+  }
+  return error instanceof Error ? error.message : String(error);
 }
