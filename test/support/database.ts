@@ -3,8 +3,10 @@ import { readdirSync, readFileSync } from 'node:fs';
 import pg from 'pg';
 import { type Connection, connectDatabase } from '../../src/platform/database.js';
 import { migrateUp } from '../../src/platform/migrate.js';
+import { LOCAL_POSTGRES } from './test-postgres.js';
 
-const ADMIN_URL = process.env.DATABASE_URL ?? 'postgresql://postgres@127.0.0.1:5432/postgres';
+/** Set by `test-postgres.ts`, which mocha loads first. */
+const ADMIN_URL = process.env.TEST_DATABASE_URL ?? LOCAL_POSTGRES;
 const MIGRATIONS = new URL('../../src/platform/migrations/', import.meta.url);
 /** Held while a template is made or copied: Postgres copies only a database that nobody uses. */
 const TEMPLATE_LOCK = 7_400_099;

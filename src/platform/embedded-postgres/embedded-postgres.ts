@@ -109,7 +109,8 @@ async function launch(
     unlock();
   };
   return {
-    url: `postgresql://${DATABASE_NAME}@/${DATABASE_NAME}?host=${encodeURIComponent(socket.dir)}`,
+    // The host of the address itself counts for nothing; without one it would be no URL.
+    url: `postgresql://${DATABASE_NAME}@localhost/${DATABASE_NAME}?host=${encodeURIComponent(socket.dir)}`,
     failed: exit.then((how) => (stopping ? new Promise<never>(() => undefined) : how)),
     stop: () => (stopping ??= stop()),
   };
@@ -127,7 +128,8 @@ async function ready({ child }: Watched, exit: Promise<string>, log: Logger): Pr
     createInterface({ input: child.stderr }).on('line', (line) => {
       if (line.includes('ready to accept connections')) resolve(true);
       if (said.length < 50) said.push(line);
-      if (/^(?:FATAL|PANIC):/.test(line)) log.error({ postgres: line }, 'the database complains');
+      // FATAL ends one connection, and its client is told; PANIC is the database's own.
+      if (line.startsWith('PANIC:')) log.error({ postgres: line }, 'the database complains');
       else log.debug({ postgres: line }, 'the database says');
     });
   });

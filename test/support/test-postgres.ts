@@ -1,0 +1,47 @@
+/**
+ * The Postgres that the tests run on, loaded by mocha before any test: the one that
+ * `TEST_DATABASE_URL` names, else one that listens on this machine and trusts us, else the embedded
+ * one, so that `npm test` needs nothing but Node.
+ */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import pg from 'pg';
+import { startEmbeddedPostgres } from '../../src/platform/embedded-postgres/embedded-postgres.js';
+import { createLogger } from '../../src/platform/log.js';
+
+/** Where a developer's own Postgres is taken from. */
+export const LOCAL_POSTGRES = 'postgresql://postgres@127.0.0.1:5432/postgres';
+
+/** What mocha runs when every test is done. */
+export async function mochaGlobalTeardown(): Promise<void> {
+  await stop();
+}
+
+let stop = async () => {};
+
+async function answers(url: string): Promise<boolean> {
+  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 2_000 });
+  try {
+    await client.connect();
+    await client.end();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+async function startOwn(): Promise<string> {
+  const dataDir = await mkdtemp(join(tmpdir(), 'countersign-test-'));
+  const postgres = await startEmbeddedPostgres({ dataDir, log: createLogger('warn') });
+  stop = async () => {
+    await postgres.stop();
+    await rm(dataDir, { recursive: true, force: true });
+  };
+  return postgres.url;
+}
+
+// A variable of its own: servers that tests start must not take `DATABASE_URL` from us.
+process.env.TEST_DATABASE_URL ??= (await answers(LOCAL_POSTGRES))
+  ? LOCAL_POSTGRES
+  : await startOwn();
