@@ -20,17 +20,23 @@ export interface BatchAnswer {
   readonly revision: number;
 }
 
+/** An item that was decided; its answer may be given once `recorded` has resolved. */
+export interface DecidedItem {
+  readonly answer: Answer;
+  readonly recorded: Promise<void>;
+}
+
 /** How the items of a batch are answered. */
 export interface ItemAnswering {
-  decide(reading: Reading): Promise<Answer>;
+  decide(reading: Reading): Promise<DecidedItem>;
   /** The problem document of an error. */
   describeError(error: unknown): object;
 }
 
 /**
  * Answers the items as if asked one after another, all from one snapshot: first everything is read
- * of the policy, in one synchronous pass, then each item is decided. An item's error stands in its
- * place and spoils nothing else.
+ * of the policy, in one synchronous pass, then each item is decided, and at last the answers wait for
+ * their records together. An item's error stands in its place and spoils nothing else.
  */
 export async function answerBatch(
   caller: Caller,
@@ -44,16 +50,33 @@ export async function answerBatch(
       return { error: answering.describeError(error) };
     }
   });
-  const results: BatchResult[] = [];
+  const decided: (DecidedItem | { readonly error: object })[] = [];
   for (const reading of readings) {
-    results.push('error' in reading ? reading : await answerItem(reading, answering));
+    decided.push('error' in reading ? reading : await decideItem(reading, answering));
   }
+  const results = await Promise.all(decided.map((item) => resultOf(item, answering)));
   return { results, revision: policy.revision };
 }
 
-async function answerItem(reading: Reading, answering: ItemAnswering): Promise<BatchResult> {
+async function decideItem(
+  reading: Reading,
+  answering: ItemAnswering,
+): Promise<DecidedItem | { readonly error: object }> {
   try {
-    return (await answering.decide(reading)).body;
+    return await answering.decide(reading);
+  } catch (error) {
+    return { error: answering.describeError(error) };
+  }
+}
+
+async function resultOf(
+  item: DecidedItem | { readonly error: object },
+  answering: ItemAnswering,
+): Promise<BatchResult> {
+  if ('error' in item) return item;
+  try {
+    await item.recorded;
+    return item.answer.body;
   } catch (error) {
     return { error: answering.describeError(error) };
   }

@@ -4,7 +4,12 @@ import type { Caller } from '../identity/caller.js';
 import type { Clock } from '../platform/clock.js';
 import type { CurrentPolicy } from '../policy/current-policy.js';
 import type { Answer } from './answer.js';
-import { answerBatch, type BatchAnswer, refuseManyOpenings } from './answer-batch.js';
+import {
+  answerBatch,
+  type BatchAnswer,
+  type DecidedItem,
+  refuseManyOpenings,
+} from './answer-batch.js';
 import { authorizeQuestion, type Origin } from './authorize-question.js';
 import { parseBatchBody, parseCheckBody } from './check-schema.js';
 import { decide, type Stores } from './decide.js';
@@ -12,7 +17,7 @@ import type { Reading } from './evaluation.js';
 import { type Claim, idempotently } from './idempotency.js';
 import { openApproval, type RequestedApproval } from './open-approval.js';
 import { policyAtLeast, readPolicy } from './read-policy.js';
-import { type Ledger, spendAndAudit } from './steps/spend-and-audit.js';
+import { type Ledger, recordingLater, spendAndAudit } from './steps/spend-and-audit.js';
 
 /** Counts and times decisions. */
 export interface DecisionMetrics {
@@ -56,17 +61,23 @@ export interface CheckService {
 export function createCheckService(parts: CheckServiceParts): CheckService {
   const { current, approvals, limiter, clock, metrics } = parts;
 
-  const storesWith = (claim?: Claim): Stores => ({
+  const storesWith = (claim?: Claim, ledger: Ledger = parts): Stores => ({
     clock,
     approvals,
     limiter,
-    settle: spendAndAudit(parts, claim),
+    settle: spendAndAudit(ledger, claim),
   });
   const timed = async (reading: Reading, stores = storesWith()): Promise<Answer> => {
     const start = performance.now();
     const answer = await decide(reading, stores);
     metrics.decided(answer.body, (performance.now() - start) / 1_000);
     return answer;
+  };
+  /** Decides without waiting for the record: those of a batch are committed together. */
+  const decideItem = async (reading: Reading): Promise<DecidedItem> => {
+    const later = recordingLater(parts.audit);
+    const answer = await timed(reading, storesWith(undefined, { ...parts, audit: later.audit }));
+    return { answer, recorded: later.recorded() };
   };
   const once = <Result>(
     path: string,
@@ -95,7 +106,7 @@ export function createCheckService(parts: CheckServiceParts): CheckService {
       const describeError = (error: unknown) => parts.describeError(error, meta.requestId);
       return once('/check/batch', caller, body, meta, async () => {
         const policy = await policyAtLeast(current, batch.min_revision);
-        const answering = { decide: timed, describeError };
+        const answering = { decide: decideItem, describeError };
         return answerBatch(caller, batch, { origin: meta, policy, answering });
       });
     },

@@ -12,7 +12,7 @@ import { type Claim, keepAnswer } from '../idempotency.js';
 export interface Ledger {
   readonly database: Database;
   readonly approvals: Pick<ApprovalService, 'spend'>;
-  readonly audit: AuditRecorder;
+  readonly audit: Pick<AuditRecorder, 'record' | 'write'>;
 }
 
 /**
@@ -30,6 +30,25 @@ export function spendAndAudit(ledger: Ledger, claim?: Claim): Stores['settle'] {
     }
     await ledger.audit.record(event);
     return answer;
+  };
+}
+
+/** A recorder that takes a record without waiting for it; `recorded` tells when it is kept. */
+export function recordingLater(audit: Ledger['audit']): {
+  readonly audit: Ledger['audit'];
+  recorded(): Promise<void>;
+} {
+  let recorded = Promise.resolve();
+  return {
+    audit: {
+      async record(event) {
+        recorded = audit.record(event);
+        // Told to whoever awaits `recorded`; until then it is nobody's unhandled rejection.
+        recorded.catch(() => undefined);
+      },
+      write: (transaction, ...events) => audit.write(transaction, ...events),
+    },
+    recorded: () => recorded,
   };
 }
 
