@@ -65,7 +65,9 @@ export async function up(db: Kysely<unknown>): Promise<void> {
   await sql`CREATE UNIQUE INDEX casbin_rule_key ON casbin (ptype, digest)`.execute(db);
   // The engine's order, the pages of one tenant, and the admin's rules.
   await sql`CREATE INDEX casbin_rank ON casbin (bundle_rank, admin_rank)`.execute(db);
-  await sql`CREATE INDEX casbin_tenant_rank ON casbin (tenant, bundle_rank, admin_rank)`.execute(db);
+  await sql`CREATE INDEX casbin_tenant_rank ON casbin (tenant, bundle_rank, admin_rank)`.execute(
+    db,
+  );
   await sql`
     CREATE INDEX casbin_admin_rank ON casbin (admin_rank) WHERE admin_rank IS NOT NULL`.execute(db);
 
