@@ -134,7 +134,7 @@ async function build(
     checks,
     policy,
     approvals,
-    keys: createKeyService({ database, audit, current }),
+    keys: createKeyService({ database, audit, current, clock }),
     findEvents: (filter) => findEvents(database, filter),
     health: createHealth({ stores, current, clock }),
     draining: () => draining,
