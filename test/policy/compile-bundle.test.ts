@@ -1,0 +1,376 @@
+import assert from 'node:assert/strict';
+import fc from 'fast-check';
+import { compareBytes, digestOf, MAX_BUNDLE_BYTES } from '../../src/policy/bundle-file-set.js';
+import { compileBundle, inOrder } from '../../src/policy/compile-bundle.js';
+import type { BundleFiles, CompiledBundle } from '../../src/policy/compiled-bundle.js';
+import { loadShippedModels } from '../../src/policy/shipped-models.js';
+import { readBundleDirectory } from '../../src/policy/bundle-directory.js';
+import { bundleOf, TENANT_MODEL } from './support.js';
+
+const told = (faults: readonly { file: string; line: number; column: number; message: string }[]) =>
+  faults.map((f) => `${f.file}:${f.line}:${f.column}: ${f.message}`);
+const compile = (files: BundleFiles, shipped: [string, string][] = []) =>
+  compileBundle(files, { shippedModels: new Map(shipped) });
+const faultsOf = (files: BundleFiles): string[] => {
+  const compilation = compile(files);
+  return 'faults' in compilation ? told(compilation.faults) : [];
+};
+const bundleFrom = (files: BundleFiles, shipped: [string, string][] = []): CompiledBundle => {
+  const compilation = compile(files, shipped);
+  if ('faults' in compilation) assert.fail(told(compilation.faults).join('\n'));
+  return compilation.bundle;
+};
+const warningsOf = (files: BundleFiles): string[] => {
+  const compilation = compile(files);
+  if ('faults' in compilation) assert.fail(told(compilation.faults).join('\n'));
+  return told(compilation.warnings);
+};
+
+const ACL = `[request_definition]
+r = sub, obj, act
+[policy_definition]
+p = sub, obj, act
+[policy_effect]
+e = some(where (p.eft == allow))
+[matchers]
+m = r.sub == p.sub && r.obj == p.obj && r.act == p.act
+`;
+const acl = (bundleYaml: string, others: Record<string, string> = {}) =>
+  bundleOf('p, alice, document:1, read\n', {
+    'bundle.yaml': `name: t\nmodel: test\n${bundleYaml}`,
+    'models/test.conf': ACL,
+    ...others,
+  });
+const comment = (id: string, more = '') =>
+  `rules:\n  - id: ${id}\n    kind: require-comment\n${more}    comment: {min_length: 1}\n`;
+
+describe('compiling a bundle', () => {
+  it('gives its model, rules in their order, governance rules, tests and settings', () => {
+    const bundle = bundleFrom(
+      bundleOf(
+        { 'rules/b.csv': 'p, b, acme, o, read, allow\n', 'rules/a.csv': 'g, alice, b, acme\n' },
+        {
+          'bundle.yaml':
+            'name: demo\nmodel: test\ntenants: [acme]\nroles_as_subjects: true\naudit: {redact: [context.card]}\napproval: {bind: [ticket, context.window.start]}\n',
+          'governance/a.yaml': comment('why'),
+          'tests/a.yaml':
+            'now: 2026-03-30T10:00:00Z\ntests:\n  - name: one\n    check: {tenant: acme}\n    expect: {decision: deny, reason: no_matching_rule}\n  - name: two\n    now: 2026-03-30T12:00:00+02:00\n    check: {}\n    expect: {decision: allow}\n',
+        },
+      ),
+    );
+    assert.deepEqual(
+      bundle.rules.map(({ line, source }) => [line[0], source.file, source.line]),
+      [
+        ['g', 'rules/a.csv', 1],
+        ['p', 'rules/b.csv', 1],
+      ],
+    );
+    assert.deepEqual(bundle.settings, {
+      tenants: ['acme'],
+      sharedRules: false,
+      rolesAsSubjects: true,
+      redact: ['context.card'],
+      bind: ['ticket', 'window.start'],
+    });
+    assert.deepEqual(
+      bundle.governance.map(({ id }) => id),
+      ['why'],
+    );
+    assert.deepEqual(bundle.tests, [
+      {
+        name: 'one',
+        now: Date.UTC(2026, 2, 30, 10),
+        check: { tenant: 'acme' },
+        expect: { decision: 'deny', reason: 'no_matching_rule' },
+        source: { file: 'tests/a.yaml', line: 3, column: 5 },
+      },
+      {
+        name: 'two',
+        now: Date.UTC(2026, 2, 30, 10),
+        check: {},
+        expect: { decision: 'allow' },
+        source: { file: 'tests/a.yaml', line: 6, column: 5 },
+      },
+    ]);
+    assert.equal(bundle.name, 'demo');
+    assert.equal(bundle.model.text, TENANT_MODEL);
+  });
+
+  it('finds no fault in the bundle that ships, nor a reason to warn', async () => {
+    const { files } = await readBundleDirectory('policies');
+    const compilation = compileBundle(files, { shippedModels: await loadShippedModels() });
+    assert.deepEqual('faults' in compilation ? told(compilation.faults) : [], []);
+    assert.deepEqual(told(compilation.warnings), []);
+  });
+
+  it('tells every fault of every file at once, by file, then line and column as numbers', () => {
+    const rules = `${'p, e, acme, o, read, allow # ok\n'.repeat(0)}${'# \n'.repeat(8)}p, a\n\nzz, a\n`;
+    const faults = faultsOf(
+      bundleOf(rules, {
+        'bundle.yaml': 'name: demo\nmodel: test\nmodle: x\n',
+        'models/test.conf': TENANT_MODEL,
+        'governance/a.yaml': 'rules: [\n',
+        'tests/a.yaml':
+          'tests:\n  - name: one\n    check: {}\n    expect: {decision: allow, reason: rate_limited}\n  - name: two\n    now: yesterday\n    check: 1\n    expect: {}\n',
+      }),
+    );
+    assert.deepEqual(
+      faults.map((fault) => fault.split(': ')[0]),
+      [
+        'bundle.yaml:3:1',
+        'governance/a.yaml:2:1',
+        'tests/a.yaml:6:10',
+        'tests/a.yaml:7:12',
+        'tests/a.yaml:8:13',
+      ],
+    );
+    const both = faultsOf(bundleOf(rules, { 'tests/a.yaml': 'tests: 1\n' }));
+    assert.deepEqual(
+      both.map((fault) => fault.split(': ')[0]),
+      ['rules/a.csv:9:1', 'rules/a.csv:11:1', 'tests/a.yaml:1:8'],
+    );
+  });
+
+  it('tells the faults of a model under its path', () => {
+    const [fault] = faultsOf(bundleOf('', { 'models/test.conf': 'r = sub' }));
+    assert.match(fault ?? '', /^models\/test\.conf:\d+:\d+: /);
+  });
+
+  it('places the fault of a rule at the value that is wrong', () => {
+    assert.deepEqual(
+      faultsOf(bundleOf('p, editor, acme, document:*,   write, maybe\n')).map(
+        (fault) => fault.split(': ')[0],
+      ),
+      ['rules/a.csv:1:39'],
+    );
+  });
+
+  it('needs a `bundle.yaml`', () => {
+    const files = new Map([...bundleOf('')].filter(([path]) => path !== 'bundle.yaml'));
+    assert.deepEqual(faultsOf(files), [
+      'bundle.yaml:1:1: the bundle has no `bundle.yaml`; add one with `name` and `model`',
+    ]);
+  });
+
+  it('takes its model from the bundle before one that ships', () => {
+    const own = bundleOf('');
+    assert.equal(bundleFrom(own, [['test', ACL]]).model.text, TENANT_MODEL);
+    const shipped = new Map([...own].filter(([path]) => path !== 'models/test.conf'));
+    assert.equal(bundleFrom(shipped, [['test', TENANT_MODEL]]).model.text, TENANT_MODEL);
+    assert.match(
+      faultsOf(shipped)[0] ?? '',
+      /^bundle\.yaml:2:8: there is no model `test`; add `models\/test\.conf`/,
+    );
+  });
+
+  it('takes a model by its path in the bundle, and by none that leaves it', () => {
+    const at = (model: string, path: string) =>
+      new Map([
+        ['bundle.yaml', `name: t\nmodel: ${model}\n`],
+        [path, TENANT_MODEL],
+      ]);
+    assert.equal(bundleFrom(at('my.conf', 'my.conf')).modelName, 'my.conf');
+    for (const path of [
+      '../models/test.conf',
+      '/etc/x.conf',
+      'a/../../x.conf',
+      '"a\\\\b.conf"',
+      'x.txt',
+    ]) {
+      assert.match(faultsOf(at(path, 'other.conf'))[0] ?? '', /^bundle\.yaml:2:8: /, path);
+    }
+  });
+
+  it('refuses paths that leave the bundle, and characters that cannot be stored', () => {
+    const bad = [
+      '../x.csv',
+      '/etc/passwd',
+      'rules\\a.csv',
+      'rules/../../a',
+      'C:/x',
+      'a//b',
+      'a\0b',
+      './a',
+      '',
+    ];
+    for (const path of bad) {
+      const faults = faultsOf(new Map([...bundleOf(''), [path, '']]));
+      assert.equal(faults.length, 1, path);
+      assert.match(faults[0] ?? '', /path/, path);
+    }
+    assert.deepEqual(faultsOf(bundleOf('# one\n# a\0')), [
+      'rules/a.csv:2:4: remove the control character `U+0000`',
+    ]);
+    assert.match(faultsOf(bundleOf('# \ud800'))[0] ?? '', /^rules\/a\.csv:1:3: a lone surrogate/);
+  });
+
+  it('refuses more than 64 MiB', () => {
+    const text = '# '.padEnd(MAX_BUNDLE_BYTES, 'x');
+    assert.match(faultsOf(bundleOf(text))[0] ?? '', /at most 64 MiB/);
+  });
+
+  it('refuses governance rules of different files that share an id', () => {
+    assert.deepEqual(
+      faultsOf(
+        bundleOf('', { 'governance/a.yaml': comment('x'), 'governance/b.yml': comment('x') }),
+      ),
+      ['governance/b.yml:2:1: the id `x` is taken by governance/a.yaml:2; give each rule its own'],
+    );
+  });
+
+  it('warns of a rule given twice and takes the first', () => {
+    const files = bundleOf('g, a, b, acme\ng,  a, "b", acme\n');
+    assert.deepEqual(warningsOf(files), [
+      'rules/a.csv:2:1: the same rule stands in rules/a.csv:1; remove one of them',
+    ]);
+    assert.equal(bundleFrom(files).rules.length, 1);
+  });
+
+  it('warns of roles that inherit from themselves, within one tenant', () => {
+    const circle = 'g, a, b, acme\ng, b, c, acme\ng, c, a, acme\ng, u, a, acme\n';
+    assert.deepEqual(warningsOf(bundleOf(circle)), [
+      'rules/a.csv:3:1: `c` inherits from itself through `a`; remove one of the lines',
+    ]);
+    assert.deepEqual(warningsOf(bundleOf('g, a, b, acme\ng, b, a, globex\n')), []);
+    assert.equal(warningsOf(bundleOf('g, a, a, acme\n')).length, 1);
+  });
+
+  it('warns of files that have no part in a bundle', () => {
+    const files = bundleOf('', { 'rules/deep/a.csv': 'p', 'notes.txt': '' });
+    assert.deepEqual(
+      warningsOf(files).map((warning) => warning.split(':')[0]),
+      ['notes.txt', 'rules/deep/a.csv'],
+    );
+  });
+
+  it('warns of roles that nothing gives, but for those that every tenant or credential may have', () => {
+    const approval = (role: string) =>
+      `rules:\n  - id: x\n    kind: approval-required\n    match: {roles: [editor, nobody, admin]}\n    approval: {stages: [{approvers: {roles: [${role}]}}]}\n`;
+    const warnings = (role: string) =>
+      warningsOf(bundleOf('g, alice, editor, acme\n', { 'governance/a.yaml': approval(role) }));
+    const rest = 'governance/a.yaml:2:1: no `g` rule of the bundle gives the role `nobody`';
+    for (const role of ['approver', 'owner', 'tenant_admin', 'editor']) {
+      assert.deepEqual(warnings(role), [rest]);
+    }
+    assert.deepEqual(warnings('aprover'), [
+      'governance/a.yaml:2:1: no `g` rule of the bundle gives the approver role `aprover`',
+      rest,
+    ]);
+  });
+
+  describe('with a model without roles', () => {
+    const uses: [title: string, governance: string][] = [
+      ['match', comment('x', '    match: {roles: [admin]}\n')],
+      ['a condition', comment('x', '    when: \'"admin" in roles\'\n')],
+      [
+        'by_role',
+        'rules:\n  - id: x\n    kind: rate-limit\n    limits: [{per: hour, count: 1}]\n    by_role: {admin: [{per: hour, count: 2}]}\n',
+      ],
+      [
+        'approvers',
+        'rules:\n  - id: x\n    kind: approval-required\n    approval: {stages: [{approvers: {roles: [boss]}}]}\n',
+      ],
+    ];
+    for (const [title, text] of uses) {
+      it(`refuses a governance rule that uses roles in ${title}`, () => {
+        const faults = faultsOf(acl('tenants: [acme]\n', { 'governance/a.yaml': text }));
+        assert.equal(faults.length, 1);
+        assert.match(faults[0] ?? '', /^governance\/a\.yaml:2:1: `x` uses roles .* has no `g`/);
+      });
+    }
+
+    it('takes rules that only name properties, and approvers by system role', () => {
+      const text = comment('x', '    when: resource.properties.roles == "roles"\n');
+      assert.deepEqual(faultsOf(acl('tenants: [acme]\n', { 'governance/a.yaml': text })), []);
+      const approval =
+        'rules:\n  - id: x\n    kind: approval-required\n    approval: {stages: [{approvers: {roles: [approver]}}]}\n';
+      assert.deepEqual(faultsOf(acl('tenants: [acme]\n', { 'governance/a.yaml': approval })), []);
+    });
+  });
+
+  describe('with a model without `dom`', () => {
+    it('needs the tenants that it serves', () => {
+      assert.deepEqual(faultsOf(acl('')), [
+        'bundle.yaml:2:1: the model has no `dom`; list the tenants that it serves as `tenants`',
+      ]);
+      assert.deepEqual(faultsOf(acl('tenants: [acme]\n')), []);
+    });
+
+    it('needs a word for several tenants that share its rules', () => {
+      assert.match(
+        faultsOf(acl('tenants: [acme, globex]\n'))[0] ?? '',
+        /^bundle\.yaml:3:1: .*shared_rules: true/,
+      );
+      assert.deepEqual(faultsOf(acl('tenants: [acme, globex]\nshared_rules: true\n')), []);
+    });
+  });
+
+  it('refuses tenants that no check could name', () => {
+    for (const tenant of ['Acme', '-a', 'a b', 'a'.repeat(64)]) {
+      assert.match(
+        faultsOf(acl(`tenants: ["${tenant}"]\n`))[0] ?? '',
+        /^bundle\.yaml:3:11: /,
+        tenant,
+      );
+    }
+  });
+
+  it('refuses rules of tenants that are not among those listed', () => {
+    const files = (rules: string) =>
+      bundleOf(rules, { 'bundle.yaml': 'name: t\nmodel: test\ntenants: [acme]\n' });
+    assert.deepEqual(faultsOf(files('g, a, b, globex\n')), [
+      'rules/a.csv:1:10: the tenant `globex` is not among the `tenants` of `bundle.yaml`',
+    ]);
+    assert.deepEqual(faultsOf(files('g, a, b, acme\n')), []);
+  });
+
+  it('takes a million lines of rules without growing slower', () => {
+    const lines = (count: number) =>
+      Array.from({ length: count }, (_, n) => `g, user${n}, role${n % 100}, acme`).join('\n');
+    const timed = (text: string) => {
+      const before = performance.now();
+      assert.deepEqual(faultsOf(bundleOf(text)), []);
+      return performance.now() - before;
+    };
+    timed(lines(2_000));
+    const [few, many] = [timed(lines(5_000)), timed(lines(40_000))];
+    assert.ok(many < few * 8 * 5 + 200, `${few} ms, then ${many} ms`);
+  });
+
+  it('sorts faults by line and column as numbers', () => {
+    const fault = (file: string, line: number, column: number) => ({
+      file,
+      line,
+      column,
+      message: '',
+    });
+    const sorted = [fault('a', 2, 9), fault('a', 2, 10), fault('a', 10, 1), fault('b', 1, 1)];
+    assert.deepEqual(inOrder(sorted.toReversed()), sorted);
+  });
+});
+
+describe('the digest of a bundle', () => {
+  it('is another for any change of a path, a text or the model', () => {
+    const files = fc.dictionary(fc.string({ maxLength: 3 }), fc.string({ maxLength: 3 }), {
+      maxKeys: 3,
+    });
+    fc.assert(
+      fc.property(files, files, fc.string({ maxLength: 3 }), (a, b, model) => {
+        const same =
+          JSON.stringify(Object.entries(a).sort()) === JSON.stringify(Object.entries(b).sort());
+        const digest = (object: object) =>
+          digestOf(new Map(Object.entries(object)), model).toString('hex');
+        assert.equal(digest(a) === digest(b), same);
+        assert.notEqual(
+          digest(a),
+          digestOf(new Map(Object.entries(a)), `${model}x`).toString('hex'),
+        );
+      }),
+    );
+  });
+
+  it('orders paths by their UTF-8 bytes', () => {
+    assert.ok(compareBytes('\uFFFD', '🙂') < 0);
+    assert.ok(compareBytes('B', 'a') < 0);
+  });
+});
