@@ -182,28 +182,50 @@ describe('the embedded Postgres', function () {
       const { url } = await start(dataDir);
       assert.deepEqual(await queryOf(url, 'SELECT n FROM kept'), [{ n: 1 }]);
     });
-  });
 
-  it('leaves no process behind when its server is killed, and loses no commit', async () => {
-    const dataDir = newDataDir();
-    const server = await startProcess(dataDir);
-    await server.query('CREATE TABLE kept (n int)');
-    for (let n = 0; n < 20; n += 1) await server.query(`INSERT INTO kept VALUES (${n})`);
-    const pid = postmasterPid(dataDir);
-    await server.end('SIGKILL');
-    // At once: the lock is stale, and the former Postgres still about to stop.
-    const { url } = await start(dataDir);
-    await gone(pid);
-    assert.deepEqual(await queryOf(url, 'SELECT count(*)::int AS rows FROM kept'), [{ rows: 20 }]);
-  });
+    it('leaves no process behind when its server is killed, and loses no commit', async () => {
+      const server = await startProcess(dataDir);
+      await server.query('CREATE TABLE committed (n int)');
+      for (let n = 0; n < 20; n += 1) await server.query(`INSERT INTO committed VALUES (${n})`);
+      const pid = postmasterPid(dataDir);
+      await server.end('SIGKILL');
+      // At once: the lock is stale, and the former Postgres still about to stop.
+      const { url } = await start(dataDir);
+      await gone(pid);
+      assert.deepEqual(await queryOf(url, 'SELECT count(*)::int AS rows FROM committed'), [
+        { rows: 20 },
+      ]);
+    });
 
-  it('ends with the server also while connections are busy', async () => {
-    const dataDir = newDataDir();
-    const server = await startProcess(dataDir);
-    server.child.stdin?.write('SELECT pg_sleep(600)\n');
-    const pid = postmasterPid(dataDir);
-    await server.end('SIGKILL');
-    await gone(pid);
+    it('ends with the server also while connections are busy', async () => {
+      const server = await startProcess(dataDir);
+      server.child.stdin?.write('SELECT pg_sleep(600)\n');
+      const pid = postmasterPid(dataDir);
+      await server.end('SIGKILL');
+      await gone(pid);
+    });
+
+    it('takes the lock of a process that is gone, even if its id was given out again', async () => {
+      await writeFile(
+        join(dataDir, 'postgres.lock'),
+        `{"pid":${process.ppid},"started":"long ago"}\n`,
+      );
+      await start(dataDir);
+    });
+
+    it('is not misled by a postmaster.pid that names another program', async () => {
+      const first = await start(dataDir);
+      await first.stop();
+      await writeFile(join(dataDir, 'pg', 'postmaster.pid'), `${process.pid}\n${dataDir}/pg\n`);
+      const { url } = await start(dataDir);
+      assert.deepEqual(await queryOf(url, 'SELECT 1 AS one'), [{ one: 1 }]);
+    });
+
+    it('runs as another user where we are root', async function () {
+      if (!isRoot || process.platform !== 'linux') this.skip();
+      await start(dataDir);
+      assert.notEqual(statSync(`/proc/${postmasterPid(dataDir)}`).uid, 0);
+    });
   });
 
   it('begins anew where a first start was broken off', async () => {
@@ -213,25 +235,6 @@ describe('the embedded Postgres', function () {
     const { url } = await start(dataDir);
     assert.deepEqual(await queryOf(url, 'SELECT 1 AS one'), [{ one: 1 }]);
     assert.ok(!existsSync(join(dataDir, 'pg.init')));
-  });
-
-  it('takes the lock of a process that is gone, even if its id was given out again', async () => {
-    const dataDir = newDataDir();
-    await mkdir(dataDir, { recursive: true });
-    await writeFile(
-      join(dataDir, 'postgres.lock'),
-      `{"pid":${process.ppid},"started":"long ago"}\n`,
-    );
-    await start(dataDir);
-  });
-
-  it('is not misled by a postmaster.pid that names another program', async () => {
-    const dataDir = newDataDir();
-    const first = await start(dataDir);
-    await first.stop();
-    await writeFile(join(dataDir, 'pg', 'postmaster.pid'), `${process.pid}\n${dataDir}/pg\n`);
-    const { url } = await start(dataDir);
-    assert.deepEqual(await queryOf(url, 'SELECT 1 AS one'), [{ one: 1 }]);
   });
 
   it('finds a short folder for its socket where the path is too long for one', async () => {
@@ -273,13 +276,6 @@ describe('the embedded Postgres', function () {
   describe('of root', () => {
     before(function () {
       if (!isRoot) this.skip();
-    });
-
-    it('runs as another user', async () => {
-      const dataDir = newDataDir();
-      await start(dataDir);
-      const { uid } = statSync(`/proc/${postmasterPid(dataDir)}`);
-      assert.notEqual(uid, 0);
     });
 
     it('keeps its data elsewhere where that user cannot get to the data directory', async () => {
