@@ -13,6 +13,8 @@ export interface Survey {
 
 /** What an expression may see. */
 const VARIABLES = ['subject', 'action', 'resource', 'context', 'tenant', 'roles', 'now'];
+/** Names of types, as `type(x)` gives them. */
+const TYPES = ['bool', 'double', 'int', 'list', 'map', 'null_type', 'string', 'type', 'uint'];
 const MEMBERS: Readonly<Record<string, readonly string[]>> = {
   subject: ['type', 'id', 'properties'],
   action: ['name', 'properties'],
@@ -86,7 +88,9 @@ class Walk implements Survey {
   #variable(node: ASTNode, name: string, bound: ReadonlySet<string>): void {
     if (bound.has(name)) return;
     if (isRoot(name)) this.#named[name] = '*';
-    else if (!VARIABLES.includes(name)) this.#unknown(node, 'variable', name, VARIABLES);
+    else if (!VARIABLES.includes(name) && !TYPES.includes(name)) {
+      this.#unknown(node, 'variable', name, VARIABLES);
+    }
   }
 
   #function(node: ASTNode, call: [string, ...unknown[]]): void {
