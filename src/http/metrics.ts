@@ -15,5 +15,5 @@ export function metricsRoutes({ metrics, metricsPublic }: Services): Route[] {
     headers: { 'Content-Type': metrics.registry.contentType },
   });
   if (metricsPublic) return [publicRoute({ ...at, handle })];
-  return [guardedRoute({ ...at, permission: 'metrics:read', handle })];
+  return [guardedRoute({ ...at, permission: 'metrics:read', unbound: true, handle })];
 }

@@ -43,7 +43,8 @@ export interface TestServer {
     method: string,
     path: string,
     options?: {
-      readonly key?: string | undefined;
+      /** The root key unless given; '' for none. */
+      readonly key?: string;
       readonly body?: unknown;
       readonly headers?: Readonly<Record<string, string>>;
     },
@@ -103,7 +104,7 @@ export async function testServer(settings: Partial<Config> = {}): Promise<TestSe
         body,
         headers = {},
       }: {
-        key?: string | undefined;
+        key?: string;
         body?: unknown;
         headers?: Readonly<Record<string, string>>;
       } = {},
