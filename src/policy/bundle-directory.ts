@@ -98,8 +98,8 @@ class Reader {
   async readModel(): Promise<void> {
     const read = readBundleFile(this.#files);
     // What is wrong with `bundle.yaml` is told when the bundle is compiled.
-    if ('faults' in read) return;
-    const { model } = read.document;
+    if (!('modelPart' in read) || read.modelPart === undefined) return;
+    const { model } = read.modelPart;
     const path = modelPath(model);
     if (this.#files.has(path)) return;
     if (isModelName(model)) {

@@ -1,3 +1,4 @@
+import { Type } from '@sinclair/typebox';
 import type { BundleFault } from '../errors.js';
 import { compileSchema, schemaFaults } from '../platform/schema-faults.js';
 import { parseYaml, type YamlDocument } from '../platform/yaml.js';
@@ -8,11 +9,22 @@ import type { BundleFiles, BundleSettings } from './compiled-bundle.js';
 export const BUNDLE_FILE = 'bundle.yaml';
 
 const validate = compileSchema(BundleSchema);
+const validateModelPart = compileSchema({
+  ...Type.Pick(BundleSchema, ['model', 'request', 'role_patterns']),
+  additionalProperties: true,
+});
 
-/** `bundle.yaml` as written, with the places of its members. */
+/** What `bundle.yaml` says of its model. */
+export type ModelPart = Pick<BundleDocument, 'model' | 'request' | 'role_patterns'>;
+
+/** What could be read of `bundle.yaml`, with the places of its members. */
 export interface ReadBundleFile {
-  readonly document: BundleDocument;
+  /** Undefined where the file has faults. */
+  readonly document: BundleDocument | undefined;
+  /** Undefined where the faults are in this very part: with it, rules can be judged all the same. */
+  readonly modelPart: ModelPart | undefined;
   readonly places: YamlDocument;
+  readonly faults: readonly BundleFault[];
 }
 
 /** What holds while no bundle says otherwise. */
@@ -24,10 +36,10 @@ export const DEFAULT_SETTINGS: BundleSettings = {
   bind: [],
 };
 
-/** Reads `bundle.yaml` out of a bundle's files. */
+/** Reads `bundle.yaml` out of a bundle's files; only faults where it is missing or no YAML. */
 export function readBundleFile(
   files: BundleFiles,
-): ReadBundleFile | { readonly faults: readonly BundleFault[] } {
+): ReadBundleFile | { readonly document?: undefined; readonly faults: readonly BundleFault[] } {
   const text = files.get(BUNDLE_FILE);
   if (text === undefined) {
     const message = 'the bundle has no `bundle.yaml`; add one with `name` and `model`';
@@ -35,9 +47,14 @@ export function readBundleFile(
   }
   const places = parseYaml(text);
   if ('faults' in places) return { faults: places.faults.map(inBundleFile) };
-  const faults = schemaFaults(validate, places);
-  if (faults.length > 0) return { faults: faults.map(inBundleFile) };
-  return { document: places.value as BundleDocument, places };
+  const faults = schemaFaults(validate, places).map(inBundleFile);
+  const value = places.value as BundleDocument;
+  return {
+    document: faults.length === 0 ? value : undefined,
+    modelPart: schemaFaults(validateModelPart, places).length === 0 ? value : undefined,
+    places,
+    faults,
+  };
 }
 
 function inBundleFile<Fault extends object>(fault: Fault): Fault & { file: string } {

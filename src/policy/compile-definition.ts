@@ -2,8 +2,15 @@ import { type Model, parseModel } from '../engine/model.js';
 import type { BundleFault } from '../errors.js';
 import { compileGovernanceFile } from '../governance/governance-file.js';
 import type { GovernanceRule } from '../governance/governance-rule.js';
+import type { YamlDocument } from '../platform/yaml.js';
 import { compareBytes, type FileRole, roleOf } from './bundle-file-set.js';
-import { BUNDLE_FILE, type ReadBundleFile, readBundleFile, settingsOf } from './bundle-settings.js';
+import {
+  BUNDLE_FILE,
+  DEFAULT_SETTINGS,
+  type ModelPart,
+  readBundleFile,
+  settingsOf,
+} from './bundle-settings.js';
 import type { BundleFiles, BundleSettings } from './compiled-bundle.js';
 import { locateModel } from './locate-model.js';
 import { governanceRoleFaults } from './role-use.js';
@@ -25,7 +32,10 @@ export interface Definition {
   readonly governance: readonly GovernanceRule[];
 }
 
-/** A definition, as far as there is one, and everything that is wrong with it. */
+/**
+ * A definition, and everything that is wrong with it: where there are faults, what is there serves
+ * to find more of them and for nothing else.
+ */
 export interface DefinitionReading {
   readonly definition: Definition | undefined;
   readonly faults: readonly BundleFault[];
@@ -35,15 +45,16 @@ export interface DefinitionReading {
 export function compileDefinition(files: BundleFiles, options: CompileOptions): DefinitionReading {
   const { rules: governance, faults } = readGovernance(files);
   const read = readBundleFile(files);
-  if ('faults' in read) return { definition: undefined, faults: [...read.faults, ...faults] };
-  const model = readModel(files, read, options);
-  if ('faults' in model) return { definition: undefined, faults: [...model.faults, ...faults] };
-  const settings = settingsOf(read.document);
-  faults.push(
-    ...tenantFaults(read, model.model, settings),
-    ...governanceRoleFaults(governance, model.model),
-  );
-  const { name, model: modelName } = read.document;
+  faults.push(...read.faults);
+  if (!('places' in read) || read.modelPart === undefined) return { definition: undefined, faults };
+  const model = readModel(files, read.modelPart, read.places, options);
+  if ('faults' in model) return { definition: undefined, faults: faults.concat(model.faults) };
+  const { document } = read;
+  const settings = document === undefined ? DEFAULT_SETTINGS : settingsOf(document);
+  if (document !== undefined) faults.push(...tenantFaults(read.places, model.model, settings));
+  faults.push(...governanceRoleFaults(governance, model.model));
+  const { model: modelName } = read.modelPart;
+  const name = document?.name ?? '';
   return { definition: { name, modelName, ...model, settings, governance }, faults };
 }
 
@@ -77,14 +88,14 @@ function readGovernance(files: BundleFiles): { rules: GovernanceRule[]; faults: 
 
 function readModel(
   files: BundleFiles,
-  { document, places }: ReadBundleFile,
+  { model, request, role_patterns: rolePatterns }: ModelPart,
+  places: YamlDocument,
   { shippedModels }: CompileOptions,
 ): { model: Model; modelFile: string } | { faults: BundleFault[] } {
-  const located = locateModel(files, document.model, shippedModels);
+  const located = locateModel(files, model, shippedModels);
   if ('message' in located) {
     return { faults: [{ file: BUNDLE_FILE, ...places.at('/model'), message: located.message }] };
   }
-  const { request, role_patterns: rolePatterns } = document;
   const parsed = parseModel(located.text, {
     ...(request === undefined ? {} : { request }),
     ...(rolePatterns === undefined ? {} : { rolePatterns }),
@@ -94,7 +105,7 @@ function readModel(
 }
 
 function tenantFaults(
-  { places }: ReadBundleFile,
+  places: YamlDocument,
   model: Model,
   { tenants, sharedRules }: BundleSettings,
 ): BundleFault[] {
