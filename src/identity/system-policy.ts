@@ -13,7 +13,7 @@ export type Reach = 'all' | 'own' | 'none';
 
 const MODEL = new URL('../../models/system.conf', import.meta.url);
 
-/** What can be done in a tenant. Bundles and metrics are about the whole installation. */
+/** What its own admin can do in a tenant; bundles and metrics are about the whole installation. */
 const IN_A_TENANT = [
   'rules:*',
   'keys:*',
@@ -32,10 +32,14 @@ const READING = ['rules:read', 'directory:read', 'permissions:read', 'approvals:
 /**
  * What each role may do: in the tenant of its credential and, without one, everywhere (`own`), or
  * only without one (`all`). An approver needs no permission: the approvals that are for it, and those
- * that it asked for, are its to see whatever else it may do.
+ * that it asked for, are its to see whatever else it may do. In a tenant too, a platform admin can do
+ * more than the tenant's: the tenant's could otherwise give that role, and approve in its name.
  */
 const MAY: Readonly<Record<SystemRole, Partial<Record<'own' | 'all', readonly string[]>>>> = {
-  platform_admin: { own: IN_A_TENANT, all: ['*'] },
+  platform_admin: {
+    own: [...IN_A_TENANT, 'bundles:read', 'bundles:validate', 'metrics:read'],
+    all: ['*'],
+  },
   policy_author: { all: ['bundles:*', 'rules:read', 'check:dry_run'] },
   tenant_admin: { own: IN_A_TENANT },
   tenant_operator: { own: [...READING, 'approvals:open', 'check', 'check:dry_run'] },
