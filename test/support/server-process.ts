@@ -1,0 +1,69 @@
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+
+const MAIN = new URL('../../src/main.ts', import.meta.url).pathname;
+const TSX = import.meta.resolve('tsx/esm');
+
+/** A server in a process of its own, started as a user would start it. */
+export interface ServerProcess {
+  readonly child: ChildProcess;
+  readonly pid: number;
+  /** Resolves with its address once it listens; rejects with what it said where it ends before. */
+  readonly listening: Promise<string>;
+  /** Resolves with the exit code (null after a signal) and everything it has written. */
+  readonly ended: Promise<{ code: number | null; stdout: string; stderr: string }>;
+}
+
+/** Runs `countersign serve` on a data directory, with no settings but these. */
+export function spawnServer(dataDir: string, env: Record<string, string> = {}): ServerProcess {
+  const child = spawn(process.execPath, ['--import', TSX, MAIN, 'serve'], {
+    cwd: new URL('../..', import.meta.url).pathname,
+    env: {
+      PATH: process.env['PATH'],
+      HOME: process.env['HOME'],
+      PORT: '0',
+      COUNTERSIGN_DATA_DIR: dataDir,
+      ...env,
+    },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let stdout = '';
+  let stderr = '';
+  child.stderr?.on('data', (chunk: Buffer) => {
+    stderr += chunk.toString();
+  });
+  const lines = createInterface({ input: child.stdout as NodeJS.ReadableStream });
+  const ended = once(child, 'close').then(([code]) => ({
+    code: code as number | null,
+    stdout,
+    stderr,
+  }));
+  const listening = new Promise<string>((resolve, reject) => {
+    lines.on('line', (line) => {
+      stdout += `${line}\n`;
+      const url = /^listening on (http:\/\/\S+)$/.exec(line)?.[1];
+      if (url !== undefined) resolve(url);
+    });
+    ended.then(({ code }) => reject(new Error(`ended with ${code}: ${stderr}`)), reject);
+  });
+  // Not every test waits for it.
+  listening.catch(() => undefined);
+  assert.ok(child.pid !== undefined);
+  return { child, pid: child.pid, listening, ended };
+}
+
+/** A data directory that goes when the test file is over. */
+export async function temporaryDataDir(): Promise<{ path: string; remove(): Promise<void> }> {
+  const path = await mkdtemp(join(tmpdir(), 'countersign-data-'));
+  return { path, remove: () => rm(path, { recursive: true, force: true }) };
+}
+
+/** The root key of a data directory. */
+export async function rootKeyOf(dataDir: string): Promise<string> {
+  return (await readFile(join(dataDir, 'root.key'), 'utf8')).trim();
+}
