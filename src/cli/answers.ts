@@ -34,6 +34,17 @@ export const RuleAnswer = Type.Object({
   message: Type.Optional(Type.String()),
 });
 
+/** How a decision came about. */
+export const TraceAnswer = Type.Object({
+  roles: Type.Array(Type.String()),
+  bundle: Type.Union([
+    Type.Object({ number: Type.Number(), name: Type.String(), commit: text }),
+    Type.Null(),
+  ]),
+  steps: Type.Array(Type.Object({ step: Type.String(), outcome: Type.String(), message: text })),
+});
+export type TraceAnswer = Static<typeof TraceAnswer>;
+
 /** The answer of `POST /check`. */
 export const DecisionAnswer = Type.Object({
   decision: Type.String(),
@@ -50,7 +61,7 @@ export const DecisionAnswer = Type.Object({
   retry_at: text,
   revision: Type.Number(),
   decision_id: Type.Optional(Type.String()),
-  trace: Type.Optional(Type.Unknown()),
+  trace: Type.Optional(TraceAnswer),
 });
 export type DecisionAnswer = Static<typeof DecisionAnswer>;
 
@@ -89,8 +100,6 @@ export const KeyAnswer = Type.Object({
   user: text,
   roles: Type.Array(Type.String()),
   expires_at: text,
-  revoked_at: text,
-  created_at: text,
 });
 
 /** The answer of `POST /v1/keys`: the one time that the key is shown. */

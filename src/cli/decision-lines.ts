@@ -1,18 +1,17 @@
-import type { DecisionAnswer } from './answers.js';
+import type { DecisionAnswer, TraceAnswer } from './answers.js';
 import { type Screen, printable } from './screen.js';
 
 type Colours = Screen['colours'];
+/** A name, empty where it is that of the line before, and what it says. */
+type Fact = readonly [name: string, value: string];
 
 /** A decision for people: the word and why, then what decided. */
 export function decisionLines(decision: DecisionAnswer, colours: Colours): string[] {
   const { message, reason, approval, rate_limit: rateLimit, trace } = decision;
   const word = wordColour(decision, colours)(decision.decision);
-  const facts: [name: string, value: string][] = [
+  const facts: Fact[] = [
     ['reason', reason],
-    ...decision.rules.map((rule, index): [string, string] => [
-      index === 0 ? 'rules' : '',
-      ruleText(rule),
-    ]),
+    ...decision.rules.map((rule, index): Fact => [index === 0 ? 'rules' : '', ruleText(rule)]),
   ];
   if (approval)
     facts.push(['approval', `${approval.id} ${approval.status}${until(approval.expires_at)}`]);
@@ -23,10 +22,10 @@ export function decisionLines(decision: DecisionAnswer, colours: Colours): strin
   if (decision.retry_at) facts.push(['retry at', decision.retry_at]);
   facts.push(['revision', String(decision.revision)]);
   if (decision.decision_id) facts.push(['id', decision.decision_id]);
+  if (trace) facts.push(...traceFacts(trace));
   return [
     message ? `${word}: ${printable(message)}` : word,
     ...facts.map(([name, value]) => `  ${colours.dim(name.padEnd(8))}  ${printable(value)}`),
-    ...(trace === undefined ? [] : traceLines(trace)),
   ];
 }
 
@@ -45,13 +44,15 @@ function until(time: string | null | undefined): string {
   return time ? ` until ${time}` : '';
 }
 
-/** `JSON.stringify` has escaped the control characters already. */
-function traceLines(trace: unknown): string[] {
+/** How the decision came about: by which bundle, as whom, and what each step found. */
+function traceFacts({ bundle, roles, steps }: TraceAnswer): Fact[] {
+  const commit = bundle?.commit ? `, commit ${bundle.commit}` : '';
   return [
-    '',
-    'trace',
-    ...JSON.stringify(trace, undefined, 2)
-      .split('\n')
-      .map((l) => `  ${l}`),
+    ['bundle', bundle ? `${bundle.number}, ${bundle.name}${commit}` : 'none was ever applied'],
+    ['roles', roles.length > 0 ? roles.join(', ') : 'none'],
+    ...steps.map(({ step, outcome, message }, index): Fact => {
+      const why = message ? ` (${message})` : '';
+      return [index === 0 ? 'steps' : '', `${step}: ${outcome}${why}`];
+    }),
   ];
 }

@@ -58,7 +58,7 @@ function addList(key: Command, surroundings: Surroundings): void {
     if (options.json) return screen.data(keys);
     if (keys.length === 0) return screen.say('no keys; `countersign key create` makes one');
     screen.table(
-      ['id', 'name', 'tenant', 'user', 'roles', 'expires', 'revoked'],
+      ['id', 'name', 'tenant', 'user', 'roles', 'expires'],
       keys.map((k) => [
         k.id,
         k.name ?? '',
@@ -66,7 +66,6 @@ function addList(key: Command, surroundings: Surroundings): void {
         k.user ?? '',
         k.roles.join(', '),
         k.expires_at ?? 'never',
-        k.revoked_at ?? '',
       ]),
     );
   });
