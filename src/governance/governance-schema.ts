@@ -71,5 +71,5 @@ export const governanceFileSchema: TSchema = Type.Object(
       { description: 'Each can only narrow what Casbin allows.' },
     ),
   },
-  { ...CLOSED, title: 'Governance rules of a Countersign bundle' },
+  { ...CLOSED, $id: 'governance.schema.json', title: 'Countersign governance rules' },
 );

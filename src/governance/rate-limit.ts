@@ -45,6 +45,7 @@ export const rateLimit: KindOfRule<RateLimitRule, Written> = {
     limits: limits('All of them hold.'),
     by_role: Type.Optional(
       Type.Record(nameSchema(), limits('For holders of the role, in place of the same `per`.'), {
+        ...CLOSED,
         minProperties: 1,
         description: 'Limits for holders of a role; of several roles the largest counts.',
       }),

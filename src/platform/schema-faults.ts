@@ -12,7 +12,14 @@ export function compileSchema(schema: object): ValidateFunction {
 }
 
 /** One for all schemas: making one costs more than compiling most schemas. */
-const ajv = new Ajv2020({ allErrors: true, verbose: true, discriminator: true, strict: false });
+const ajv = new Ajv2020({
+  allErrors: true,
+  verbose: true,
+  discriminator: true,
+  strict: false,
+  // Ids name schemas for editors; two schemas that are made from one another may share theirs.
+  addUsedSchema: false,
+});
 
 /**
  * Everything that keeps a YAML document from its schema, each with its place and a sentence for
