@@ -78,10 +78,11 @@ class Reader {
     }
   }
 
-  /** Reads a file of the bundle; `from` where it lies elsewhere on disk. */
-  async read(path: string, from: string = join(this.#root, path)): Promise<void> {
+  /** Reads a file of the bundle, which lies at the same path below `base`. */
+  async read(path: string, base: string = this.#root): Promise<void> {
+    const from = join(base, path);
     try {
-      if (from.startsWith(this.#root + sep) && !(await this.#isInside(from, path))) return;
+      if (!(await this.#isInside(from, path, base))) return;
       const { size, isFile } = await kindOf(from);
       if (!isFile) return this.#fault(path, 'this is no file');
       this.#bytes += size;
@@ -103,8 +104,8 @@ class Reader {
     const path = modelPath(model);
     if (this.#files.has(path)) return;
     if (isModelName(model)) {
-      const beside = join(dirname(this.#root), path);
-      if (await isThere(beside)) await this.read(path, beside);
+      const beside = dirname(this.#root);
+      if (await isThere(join(beside, path))) await this.read(path, beside);
     } else if (this.#passedOver.delete(path) || (await this.#isOwn(path))) {
       await this.read(path);
     }
@@ -123,9 +124,9 @@ class Reader {
   }
 
   /** Symbolic links may lead about in the bundle, as in a mounted ConfigMap, and not out of it. */
-  async #isInside(full: string, path: string): Promise<boolean> {
+  async #isInside(full: string, path: string, base: string = this.#root): Promise<boolean> {
     const real = await realpath(full);
-    if (real.startsWith(this.#root + sep)) return true;
+    if (real.startsWith(base.endsWith(sep) ? base : base + sep)) return true;
     this.#fault(path, 'a symbolic link that leaves the bundle; put the file itself here');
     return false;
   }

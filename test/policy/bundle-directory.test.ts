@@ -100,6 +100,14 @@ describe('reading the directory of a bundle', () => {
     ]);
   });
 
+  it('follows no link from the models beside it to somewhere else', async () => {
+    mkdirSync(join(base, 'models'));
+    symlinkSync('/etc/hostname', join(base, 'models/acl.conf'));
+    assert.deepEqual(await faultsOf(readBundleDirectory(bundle)), [
+      'models/acl.conf:1:1: a symbolic link that leaves the bundle; put the file itself here',
+    ]);
+  });
+
   it('follows a link to the bundle itself', async () => {
     symlinkSync('policies', join(base, 'current'));
     const { files } = await readBundleDirectory(join(base, 'current'));

@@ -1,0 +1,212 @@
+import assert from 'node:assert/strict';
+import { sql } from 'kysely';
+import { commitChange } from '../../src/platform/change-log.js';
+import { createCurrentPolicy, type CurrentPolicy } from '../../src/policy/current-policy.js';
+import type { RuleLine } from '../../src/vocabulary.js';
+import { ask, bundleOf, type PolicyFixture, policyFixture, silentLog } from './support.js';
+
+const RULES = 'p, editor, acme, document:*, write, allow\ng, alice, editor, acme\n';
+const BOB: RuleLine = ['g', 'bob', 'editor', 'acme'];
+
+describe('the policy in force', () => {
+  let fixture: PolicyFixture;
+  let other: CurrentPolicy;
+  let counts: { builds: number; failures: number; revision: number };
+  let now: number;
+
+  beforeEach(async () => {
+    fixture = await policyFixture();
+    await fixture.service.apply({ files: bundleOf(RULES), actor: 'root' });
+    counts = { builds: 0, failures: 0, revision: -1 };
+    now = 1_000;
+    // A second server on the same database: nobody tells it of changes.
+    other = createCurrentPolicy({
+      database: fixture.db.database,
+      log: silentLog,
+      clock: { now: () => now },
+      poll: 3_600_000,
+      metrics: {
+        revision: { set: (value) => void (counts.revision = value) },
+        snapshotBuilds: { inc: () => void (counts.builds += 1) },
+        snapshotFailures: { inc: () => void (counts.failures += 1) },
+        snapshotBuildSeconds: { observe() {} },
+      },
+    });
+  });
+  afterEach(async () => {
+    await other.stop();
+    await fixture.close();
+  });
+
+  const add = (...rules: RuleLine[]) =>
+    fixture.service.changeRules({ add: rules, remove: [], actor: 'root' });
+  const mayWrite = (subject: string) =>
+    other.snapshot.engine.decide(ask('acme', subject, 'write', 'document:1')).effect;
+  const touchKeys = (kind: string) =>
+    commitChange(fixture.db.database, async () => ({
+      change: { kind, actor: 'root' },
+      result: undefined,
+    }));
+
+  it('denies everything and knows no key until it has read', () => {
+    assert.equal(mayWrite('alice'), 'deny');
+    assert.equal(other.snapshot.revision, 0);
+    assert.equal(other.snapshot.keys.find(''), undefined);
+    assert.equal(other.confirmedAt, 0);
+  });
+
+  it('reads all parts of one revision, and says when Postgres last confirmed it', async () => {
+    await other.start();
+    assert.equal(mayWrite('alice'), 'allow');
+    assert.deepEqual(other.snapshot.bundle, { number: 1, name: 'test', commit: undefined });
+    assert.deepEqual([other.snapshot.revision, other.confirmedAt], [1, 1_000]);
+    assert.deepEqual(counts, { builds: 1, failures: 0, revision: 1 });
+  });
+
+  it('keeps the very snapshot where nothing is new, and confirms it', async () => {
+    await other.start();
+    const before = other.snapshot;
+    now = 2_000;
+    assert.equal(await other.catchUp(), before);
+    assert.equal(other.confirmedAt, 2_000);
+    assert.equal(counts.builds, 1);
+  });
+
+  it('swaps snapshots whole: who holds one sees it unchanged', async () => {
+    await other.start();
+    const held = other.snapshot;
+    await add(BOB);
+    await other.catchUp();
+    assert.equal(mayWrite('bob'), 'allow');
+    const asked = ask('acme', 'bob', 'write', 'document:1');
+    assert.equal(held.engine.decide(asked).effect, 'deny');
+    assert.equal(held.revision, 1);
+  });
+
+  it('gives calls made during a pull a later one, and one to all of them', async () => {
+    await other.start();
+    const running = other.catchUp();
+    const adding = add(BOB);
+    await adding;
+    const waiting = [other.catchUp(), other.catchUp(), other.catchUp()];
+    await running;
+    const snapshots = await Promise.all(waiting);
+    assert.deepEqual(
+      snapshots.map(({ revision }) => revision),
+      [2, 2, 2],
+    );
+    assert.equal(counts.builds, 2);
+  });
+
+  it('shares one further pull among calls that come while one runs', async () => {
+    const first = other.catchUp();
+    const [second, third] = [other.catchUp(), other.catchUp()];
+    assert.notEqual(first, second);
+    assert.equal(second, third);
+    await Promise.all([first, second]);
+  });
+
+  it('keeps its engine where only keys changed', async () => {
+    await other.start();
+    const { engine, governance } = other.snapshot;
+    await touchKeys('key.created');
+    await other.catchUp();
+    assert.equal(other.snapshot.revision, 2);
+    assert.equal(other.snapshot.engine, engine);
+    assert.equal(other.snapshot.governance, governance);
+    await touchKeys('key.revoked');
+    await add(BOB);
+    await other.catchUp();
+    assert.equal(mayWrite('bob'), 'allow');
+  });
+
+  it('keeps the last good snapshot when reading fails, and recovers', async () => {
+    await other.start();
+    await add(BOB);
+    const { database } = fixture.db;
+    await sql`ALTER TABLE casbin RENAME TO casbin_away`.execute(database);
+    await assert.rejects(other.catchUp());
+    assert.deepEqual([other.snapshot.revision, other.confirmedAt], [1, 1_000]);
+    assert.equal(mayWrite('alice'), 'allow');
+    assert.equal(counts.failures, 1);
+    await sql`ALTER TABLE casbin_away RENAME TO casbin`.execute(database);
+    await other.catchUp();
+    assert.equal(mayWrite('bob'), 'allow');
+  });
+
+  it('tries again by itself after a failure', async () => {
+    await fixture.db.pool.query('ALTER TABLE casbin RENAME TO casbin_away');
+    await assert.rejects(other.start());
+    await fixture.db.pool.query('ALTER TABLE casbin_away RENAME TO casbin');
+    // `start` rejected, yet the holder goes on: the wait is for its own first retry.
+    while (other.snapshot.revision === 0) await new Promise((resolve) => setImmediate(resolve));
+    assert.equal(mayWrite('alice'), 'allow');
+  });
+
+  it('waits for a revision that is on its way', async () => {
+    await other.start();
+    const waiting = other.waitFor(2, 10_000);
+    await add(BOB);
+    await other.catchUp();
+    assert.equal((await waiting)?.revision, 2);
+    assert.equal(await other.waitFor(1, 0), other.snapshot);
+  });
+
+  it('reads what was committed already when asked to wait for it', async () => {
+    await other.start();
+    await add(BOB);
+    assert.equal((await other.waitFor(2, 10_000))?.revision, 2);
+  });
+
+  it('gives up waiting in time, and when it is stopped', async () => {
+    await other.start();
+    assert.equal(await other.waitFor(99, 1), undefined);
+    const waiting = other.waitFor(99, 60_000);
+    await other.stop();
+    assert.equal(await waiting, undefined);
+  });
+
+  it('looks by itself every so often', async () => {
+    const polling = createCurrentPolicy({
+      database: fixture.db.database,
+      log: silentLog,
+      poll: 1,
+    });
+    await polling.start();
+    await add(BOB);
+    while (polling.snapshot.revision < 2) await new Promise((resolve) => setImmediate(resolve));
+    await polling.stop();
+  });
+
+  it('answers rightly for the revision that it claims while bundles come and go', async () => {
+    const reader = RULES.replace('write', 'read');
+    const decides = ({ engine }: CurrentPolicy['snapshot'], action: string) =>
+      engine.decide(ask('acme', 'alice', action, 'document:1')).effect;
+    await other.start();
+    let done = false;
+    let asked = 0;
+    const asking = (async () => {
+      while (!done) {
+        const { snapshot } = other;
+        // Odd revisions let alice write, even ones let her read.
+        const odd = snapshot.revision % 2 === 1;
+        assert.equal(decides(snapshot, 'write'), odd ? 'allow' : 'deny');
+        assert.equal(decides(snapshot, 'read'), odd ? 'deny' : 'allow');
+        assert.equal(snapshot.bundle?.number, odd ? 1 : 2);
+        asked += 1;
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+    })();
+    await fixture.service.apply({ files: bundleOf(reader), actor: 'root' });
+    for (let round = 0; round < 15; round += 1) {
+      await fixture.service.activate({ bundle: (round % 2) + 1, actor: 'root' });
+      other.catchUp().catch(() => undefined);
+    }
+    const last = await other.catchUp();
+    done = true;
+    await asking;
+    assert.equal(last.revision, 17);
+    assert.ok(asked > 50, `${asked} checks`);
+    assert.ok(counts.builds > 2, `${counts.builds} builds`);
+  });
+});
