@@ -42,6 +42,9 @@ const USUAL: BacklogLimits = {
 /** Milliseconds between tries while Postgres is away: the first, doubled up to the last. */
 const RETRY = { first: 100, last: 1_000 };
 
+/** Batches held before whoever adds more is slowed down. */
+const HELD_BATCHES = 10;
+
 /** Milliseconds before the second try for somebody who waits. */
 const SECOND_TRY = 25;
 
@@ -77,6 +80,7 @@ export class Backlog {
   #running = false;
   #timer: NodeJS.Timeout | undefined;
   #retryAfter = RETRY.first;
+  #healthy = true;
   #closed = false;
 
   constructor(options: BacklogOptions) {
@@ -88,7 +92,9 @@ export class Backlog {
     return this.#waiting.length + this.#sending.length;
   }
 
-  /** Takes a row; resolves when it is held, or committed with `confirm`. Throws `Unavailable`. */
+  /**
+   * Takes a row; resolves when it is held, or committed with `confirm`. Throws `Unavailable`.
+   */
   async add(row: string): Promise<void> {
     if (this.#closed) throw new Unavailable('the audit is closed: the server is stopping');
     const { events, characters, batch, delay } = this.#limits;
@@ -99,6 +105,8 @@ export class Backlog {
     if (this.#options.confirm) return this.#addAndWait(row);
     this.#push({ row, abandoned: false });
     this.#schedule(this.#waiting.length === batch ? 0 : delay);
+    // Faster than Postgres writes: wait for one batch rather than fill the buffer and then refuse.
+    if (this.pending > batch * HELD_BATCHES && this.#healthy) await this.#sendBatch();
   }
 
   /** Sends everything added so far; throws `Unavailable` at the first batch that fails. */
@@ -201,6 +209,7 @@ export class Backlog {
       for (const entry of this.#sending) entry.committed?.();
       this.#settle(this.#sending.length);
       this.#retryAfter = RETRY.first;
+      this.#healthy = true;
       return true;
     } catch (error) {
       this.#fail(error);
@@ -228,6 +237,7 @@ export class Backlog {
   }
 
   #fail(error: unknown): void {
+    this.#healthy = false;
     const { confirm, log, metrics } = this.#options;
     metrics?.auditFailures.inc();
     log.error({ err: error, events: this.#sending.length }, 'the audit could not be written');
