@@ -176,7 +176,9 @@ class PolicyHolder implements CurrentPolicy {
     const poll = this.#options.poll ?? POLL;
     const wait =
       this.#failures === 0 ? poll : Math.min(poll, FIRST_RETRY * 2 ** (this.#failures - 1));
-    this.#timer = setTimeout(() => this.catchUp().catch(() => undefined), wait);
+    this.#timer = setTimeout(() => {
+      this.catchUp().catch(() => undefined);
+    }, wait);
     this.#timer.unref();
   }
 }
