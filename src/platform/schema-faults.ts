@@ -33,13 +33,7 @@ export function schemaFaults(validate: ValidateFunction, document: YamlDocument)
     ...placeOf(error, document),
     message: messageOf(error),
   }));
-  return faults.filter(
-    (fault, index) => faults.findIndex((other) => isSame(fault, other)) === index,
-  );
-}
-
-function isSame(a: YamlFault, b: YamlFault): boolean {
-  return a.line === b.line && a.column === b.column && a.message === b.message;
+  return [...new Map(faults.map((fault) => [JSON.stringify(fault), fault])).values()];
 }
 
 function placeOf(error: ErrorObject, document: YamlDocument): Position {
@@ -93,13 +87,39 @@ function isOfAnotherType(choice: ErrorObject): (error: ErrorObject) => boolean {
     error.instancePath === choice.instancePath && ['type', 'const', 'enum'].includes(error.keyword);
 }
 
+/** What the types of JSON Schema are called in a sentence. */
+export type TypeWords = Readonly<Record<string, string>>;
+
+const COMMON_WORDS = {
+  string: 'a string',
+  number: 'a number',
+  integer: 'a whole number',
+  boolean: '`true` or `false`',
+};
+
+/** As authors of YAML speak. */
+export const YAML_WORDS: TypeWords = {
+  ...COMMON_WORDS,
+  object: 'a mapping',
+  array: 'a list',
+  null: 'nothing',
+};
+
+/** As callers of the API speak. */
+export const JSON_WORDS: TypeWords = {
+  ...COMMON_WORDS,
+  object: 'an object',
+  array: 'an array',
+  null: '`null`',
+};
+
 /** One ajv error as a sentence for people. Needs `verbose`. */
-export function messageOf(error: ErrorObject): string {
+export function messageOf(error: ErrorObject, words: TypeWords = YAML_WORDS): string {
   const { keyword, params, data } = error;
   const schema: Record<string, unknown> = error.parentSchema ?? {};
   const expected: unknown = schema['patternErrorMessage'];
   if (typeof expected === 'string' && ['pattern', 'anyOf', 'oneOf', 'format'].includes(keyword)) {
-    return `${expected}, found ${shown(data)}`;
+    return `${expected}, found ${shown(data, words)}`;
   }
   const limit = String(params['limit']);
   switch (keyword) {
@@ -108,16 +128,16 @@ export function messageOf(error: ErrorObject): string {
     case 'required':
       return `the member \`${String(params['missingProperty'])}\` is missing`;
     case 'type':
-      return `expected ${typeName(params['type'])}, found ${shown(data)}`;
+      return `expected ${typeName(params['type'], words)}, found ${shown(data, words)}`;
     case 'enum':
-      return expectedOneOf(params['allowedValues'], data);
+      return expectedOneOf(params['allowedValues'], data, words);
     case 'const':
-      return expectedOneOf([params['allowedValue']], data);
+      return expectedOneOf([params['allowedValue']], data, words);
     case 'anyOf':
     case 'oneOf':
-      return expectedBranch(schema[keyword], data);
+      return expectedBranch(schema[keyword], data, words);
     case 'discriminator':
-      return expectedTag(schema, String(params['tag']), params['tagValue']);
+      return expectedTag(schema, String(params['tag']), params['tagValue'], words);
     case 'minItems':
     case 'minProperties':
       return `expected at least ${limit === '1' ? 'one entry' : `${limit} entries`}; add one or remove it`;
@@ -131,13 +151,13 @@ export function messageOf(error: ErrorObject): string {
     case 'maxLength':
       return `expected at most ${limit} characters`;
     case 'minimum':
-      return `expected at least \`${limit}\`, found ${shown(data)}`;
+      return `expected at least \`${limit}\`, found ${shown(data, words)}`;
     case 'maximum':
-      return `expected at most \`${limit}\`, found ${shown(data)}`;
+      return `expected at most \`${limit}\`, found ${shown(data, words)}`;
     case 'uniqueItems':
       return 'an entry is given twice; remove one';
     default:
-      return `${shown(data)} ${error.message ?? 'is not as expected'}`;
+      return `${shown(data, words)} ${error.message ?? 'is not as expected'}`;
   }
 }
 
@@ -149,31 +169,37 @@ function unknownMember(name: string, schema: Record<string, unknown>): string {
   return `unknown member \`${name}\`; expected one of ${listed(known)}`;
 }
 
-function expectedOneOf(values: unknown, found: unknown): string {
+function expectedOneOf(values: unknown, found: unknown, words: TypeWords): string {
   const allowed = (Array.isArray(values) ? values : []).map(String);
   if (typeof found === 'string') {
     const near = closest(found, allowed);
     if (near !== undefined) return `unknown value \`${found}\`, did you mean \`${near}\`?`;
   }
   const choice = allowed.length === 1 ? listed(allowed) : `one of ${listed(allowed)}`;
-  return `expected ${choice}${found === undefined ? '' : `, found ${shown(found)}`}`;
+  return `expected ${choice}${found === undefined ? '' : `, found ${shown(found, words)}`}`;
 }
 
 /** What a value of none of several shapes should have been: one of their constants, or their types. */
-function expectedBranch(branches: unknown, found: unknown): string {
+function expectedBranch(branches: unknown, found: unknown, words: TypeWords): string {
   const shapes = (Array.isArray(branches) ? branches : []).filter(isObject);
   if (shapes.every((shape) => 'const' in shape)) {
     return expectedOneOf(
       shapes.map((shape) => shape['const']),
       found,
+      words,
     );
   }
   const types = [...new Set(shapes.flatMap((shape) => shape['type'] ?? []))];
-  return `expected ${typeName(types)}, found ${shown(found)}`;
+  return `expected ${typeName(types, words)}, found ${shown(found, words)}`;
 }
 
-function expectedTag(schema: Record<string, unknown>, tag: string, found: unknown): string {
-  const expected = expectedOneOf(tagsOf(schema, tag), found);
+function expectedTag(
+  schema: Record<string, unknown>,
+  tag: string,
+  found: unknown,
+  words: TypeWords,
+): string {
+  const expected = expectedOneOf(tagsOf(schema, tag), found, words);
   return found === undefined ? `the member \`${tag}\` is missing; ${expected}` : expected;
 }
 
@@ -186,25 +212,16 @@ function tagsOf(schema: Record<string, unknown>, tag: string): unknown[] {
   });
 }
 
-function typeName(type: unknown): string {
-  const names: Record<string, string> = {
-    object: 'a mapping',
-    array: 'a list',
-    string: 'a string',
-    number: 'a number',
-    integer: 'a whole number',
-    boolean: '`true` or `false`',
-    null: 'nothing',
-  };
+function typeName(type: unknown, words: TypeWords): string {
   const types = Array.isArray(type) ? type.map(String) : String(type).split(',');
-  return types.map((name) => names[name] ?? name).join(' or ');
+  return types.map((name) => words[name] ?? name).join(' or ');
 }
 
-function shown(value: unknown): string {
-  if (value === null || value === undefined) return 'nothing';
-  if (Array.isArray(value)) return 'a list';
-  if (typeof value === 'object') return 'a mapping';
-  const text = typeof value === 'string' ? value : JSON.stringify(value);
+function shown(value: unknown, words: TypeWords): string {
+  if (value === null || value === undefined) return words['null'] ?? 'null';
+  if (Array.isArray(value)) return words['array'] ?? 'array';
+  if (typeof value === 'object') return words['object'] ?? 'object';
+  const text = String(value);
   return `\`${text.length > 60 ? `${text.slice(0, 60)}…` : text}\``;
 }
 
