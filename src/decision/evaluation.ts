@@ -1,3 +1,4 @@
+import type { GrantMode } from '../approvals/approval.js';
 import type { EngineAnswer } from '../engine/engine.js';
 import type { Taken } from '../governance/limiter.js';
 import type { Caller } from '../identity/caller.js';
@@ -93,7 +94,7 @@ export interface Evaluation extends Reading {
   /** What was taken from the limits. */
   receipt?: Receipt;
   /** The grant that lifts the approval rules, once one was found. */
-  grant?: { readonly id: string; readonly mode: 'once' | 'window' };
+  grant?: { readonly id: string; readonly mode: GrantMode; readonly expiresAt: number };
 }
 
 /** Begins a decision at `now`, in milliseconds since the epoch. */

@@ -4,8 +4,14 @@ import { describe } from './ask-casbin.js';
 
 /** The verdict on a check that every step has let pass. */
 export function allow({ grant, question }: Evaluation): Verdict {
-  const message = `${subjectKey(question.check.subject)} may do ${describe(question.check)}`;
-  return grant === undefined
-    ? { decision: 'allow', reason: 'allowed', message }
-    : { decision: 'allow', reason: 'granted', message: `${message}: it was approved` };
+  const { check, options } = question;
+  const message = `${describe(check)} is allowed for ${subjectKey(check.subject)}`;
+  if (grant === undefined) return { decision: 'allow', reason: 'allowed', message };
+  const status = grant.mode === 'once' && !options.dryRun ? 'used' : 'approved';
+  return {
+    decision: 'allow',
+    reason: 'granted',
+    message: `${message}: it was approved`,
+    approval: { id: grant.id, status, expires_at: new Date(grant.expiresAt).toISOString() },
+  };
 }

@@ -41,7 +41,7 @@ export function askCasbin({ casbin, question, rules, trace }: Evaluation): Verdi
     reason,
     message: casbin.explicit
       ? `${what} is denied by a rule`
-      : `no rule lets ${subjectKey(question.check.subject)} do ${what}`,
+      : `no rule allows ${what} for ${subjectKey(question.check.subject)}`,
   };
 }
 

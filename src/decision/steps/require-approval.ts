@@ -54,7 +54,7 @@ function judge(evaluation: Evaluation, found: FoundApproval): Verdict | undefine
   switch (found.state) {
     case 'granted':
       noteAll(evaluation, 'granted');
-      evaluation.grant = { id: found.id, mode: found.mode };
+      evaluation.grant = { id: found.id, mode: found.mode, expiresAt: found.expiresAt };
       return undefined;
     case 'rejected':
       noteAll(evaluation, 'denied');

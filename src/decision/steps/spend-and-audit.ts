@@ -82,7 +82,7 @@ async function spend(
       const use = { caller, revision: policy.revision, decisionId, requestId };
       const won = await approvals.spend(transaction, grantId, use);
       if (!won) throw new GrantLost();
-      await audit.write(transaction, { ...event, approvalId: grantId });
+      await audit.write(transaction, event);
       if (claim !== undefined) await keepAnswer(transaction, claim, JSON.stringify(answer));
       return answer;
     });
@@ -93,9 +93,9 @@ async function spend(
 }
 
 function eventOf(evaluation: Evaluation, verdict: Verdict, id: string): AuditEvent {
-  const { policy, question, rules, grant } = evaluation;
+  const { policy, question, rules } = evaluation;
   const { check, caller, requestId, ip, options } = question;
-  const approvalId = verdict.approval?.id ?? grant?.id;
+  const approvalId = verdict.approval?.id;
   const commit = policy.bundle?.commit;
   return {
     id,
