@@ -2,6 +2,7 @@ import type { ErrorObject } from 'ajv/dist/2020.js';
 import type { FieldFault } from '../errors.js';
 import {
   compileSchema as compileValidator,
+  JSON_WORDS,
   messageOf,
   ofFittingBranches,
 } from './schema-faults.js';
@@ -9,6 +10,9 @@ import { pointerTo } from './yaml.js';
 
 /** Faults told of one body; more would only repeat them. */
 const MAX_FAULTS = 50;
+
+/** Errors looked at to find them; several may speak of one fault. */
+const MAX_ERRORS = 1_000;
 
 /**
  * Compiles the JSON Schema of a request, once. What comes back names everything that keeps a value
@@ -20,7 +24,7 @@ export function compileSchema(schema: object): (value: unknown) => FieldFault[] 
     if (validate(value)) return [];
     const faults = ofFittingBranches(validate.errors ?? []).map((error) => ({
       path: pathOf(error),
-      message: messageOf(error),
+      message: messageOf(error, JSON_WORDS),
     }));
     return faults.slice(0, MAX_FAULTS);
   };
