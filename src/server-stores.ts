@@ -3,7 +3,7 @@ import type { Limiter } from './governance/limiter.js';
 import { createMemoryLimiter } from './governance/memory-limiter.js';
 import { createPostgresLimiter } from './governance/postgres-limiter.js';
 import { createRedisLimiter } from './governance/redis-limiter.js';
-import { installRootKey } from './identity/key-service.js';
+import { installRootKey } from './identity/install-root-key.js';
 import { ensureRootKeyFile } from './identity/root-key.js';
 import type { Clock } from './platform/clock.js';
 import type { Config } from './platform/config.js';

@@ -1,8 +1,8 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { v7 as uuidv7 } from 'uuid';
-import { type AuditRecorder, writeEvents } from '../audit/recorder.js';
+import type { AuditRecorder } from '../audit/recorder.js';
 import type { Engine } from '../engine/engine.js';
-import { Conflict, Forbidden, InvalidRequest, NotFound, SettingsError } from '../errors.js';
+import { Conflict, Forbidden, InvalidRequest, NotFound } from '../errors.js';
 import { commitChange } from '../platform/change-log.js';
 import { type Clock, systemClock } from '../platform/clock.js';
 import type { Database, DatabaseTransaction } from '../platform/database.js';
@@ -12,9 +12,7 @@ import {
   findKey,
   insertKey,
   type KeyDetails,
-  keyIdOf,
   listKeys,
-  replaceRootKey,
   revokeKey,
   ROOT_KEY_ID,
 } from './key-store.js';
@@ -27,6 +25,7 @@ import {
   refuseRoles,
   tenantOfNewKey,
 } from './new-key.js';
+import { type KeyChangeOrigin, recordKeyChange } from './record-key-change.js';
 import { requirePermission, rolesBeyond } from './permissions.js';
 import { isSystemRole } from './system-roles.js';
 
@@ -37,12 +36,6 @@ export interface KeyFilter {
   readonly after?: string;
   /** 1 to 200; 50 unless given. */
   readonly limit?: number;
-}
-
-/** Where a change came from, for the audit. */
-export interface KeyChangeOrigin {
-  readonly requestId?: string;
-  readonly ip?: string | undefined;
 }
 
 /** Makes, lists and ends API keys. Who may do it is decided here. */
@@ -96,42 +89,6 @@ export function createKeyService(options: KeyServiceOptions): KeyService {
   };
 }
 
-/**
- * Makes `rootKey` the root key in the place of the former one; nothing changes where it is that
- * already. Throws `SettingsError` where it is an API key, live or revoked.
- */
-export async function installRootKey(
-  database: Database,
-  rootKey: string,
-  clock: Clock = systemClock,
-): Promise<void> {
-  const hash = createHash('sha256').update(rootKey, 'utf8').digest();
-  await commitChange<undefined>(database, async (transaction, revision) => {
-    const owner = await keyIdOf(transaction, hash);
-    if (owner === ROOT_KEY_ID) return { unchanged: undefined };
-    if (owner !== undefined) {
-      throw new SettingsError([
-        `\`COUNTERSIGN_ROOT_KEY\` is the API key \`${owner}\`; choose another`,
-      ]);
-    }
-    await replaceRootKey(transaction, { ...ROOT_KEY, hash });
-    const change = { kind: 'key.created', actor: ROOT_KEY_ID, detail: { key: ROOT_KEY_ID } };
-    await writeEvents(transaction, clock.now(), { ...change, resource: 'key:root', revision });
-    return { change, result: undefined };
-  });
-}
-
-const ROOT_KEY = {
-  id: ROOT_KEY_ID,
-  name: 'the root key',
-  tenant: null,
-  user_id: null,
-  person: `key:${ROOT_KEY_ID}`,
-  roles: ['platform_admin'],
-  created_by: ROOT_KEY_ID,
-  expires_at: null,
-};
-
 /** A new API key: `csk_` and 256 random bits. */
 function newSecret(): string {
   return `csk_${randomBytes(32).toString('base64url')}`;
@@ -162,7 +119,7 @@ async function createKey(
       created_by: caller.id,
       expires_at: expiry,
     });
-    const change = await recordChange(audit, transaction, made, {
+    const change = await recordKeyChange(audit, transaction, made, {
       kind: 'key.created',
       revision,
       caller,
@@ -201,7 +158,7 @@ async function revoke(
     const key = await revocableKey(transaction, caller, id);
     if (key.revoked_at !== null) return { unchanged: undefined };
     await revokeKey(transaction, id);
-    const change = await recordChange(audit, transaction, key, {
+    const change = await recordKeyChange(audit, transaction, key, {
       kind: 'key.revoked',
       revision,
       caller,
@@ -240,44 +197,6 @@ function refuseRolesOfOthers(caller: Caller, key: KeyDetails): void {
   const [beyond] = rolesBeyond(caller, key.roles.filter(isSystemRole), undefined);
   if (beyond === undefined) return;
   throw new Forbidden(`the key has the role \`${beyond}\`, which can do more than this credential`);
-}
-
-async function recordChange(
-  audit: Pick<AuditRecorder, 'write'>,
-  transaction: DatabaseTransaction,
-  key: KeyDetails,
-  {
-    kind,
-    revision,
-    caller,
-    origin,
-  }: {
-    kind: 'key.created' | 'key.revoked';
-    revision: number;
-    caller: Caller;
-    origin: KeyChangeOrigin;
-  },
-) {
-  const tenant = key.tenant === null ? {} : { tenant: key.tenant };
-  await audit.write(transaction, {
-    kind,
-    actor: caller.id,
-    ...tenant,
-    resource: `key:${key.id}`,
-    revision,
-    ...(origin.requestId === undefined ? {} : { requestId: origin.requestId }),
-    ...(origin.ip === undefined ? {} : { ip: origin.ip }),
-    detail: {
-      key: key.id,
-      name: key.name,
-      roles: key.roles,
-      person: key.person,
-      by: caller.person,
-      user: key.user_id,
-      expires_at: key.expires_at?.toISOString() ?? null,
-    },
-  });
-  return { kind, actor: caller.id, ...tenant, detail: { key: key.id } };
 }
 
 function refuseBadPaging(after: string | undefined, limit: number): void {

@@ -6,9 +6,9 @@ import { Conflict, Forbidden, InvalidRequest, NotFound, SettingsError } from '..
 import { authenticate } from '../../src/identity/authenticate.js';
 import type { Caller } from '../../src/identity/caller.js';
 import { loadKeyRing } from '../../src/identity/key-ring.js';
+import { installRootKey } from '../../src/identity/install-root-key.js';
 import {
   createKeyService,
-  installRootKey,
   type KeyService,
   type KeyServiceOptions,
 } from '../../src/identity/key-service.js';
