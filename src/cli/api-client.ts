@@ -3,6 +3,7 @@ import { Value } from '@sinclair/typebox/value';
 import { FaultAnswer, ProblemAnswer } from './answers.js';
 import { CommandFailed, EXIT } from './exit-codes.js';
 import type { BundleFault } from '../errors.js';
+import { printable } from './screen.js';
 import type { ServerAddress } from './server-address.js';
 
 /** Milliseconds that a call may take; applying a large bundle is given longer. */
@@ -39,7 +40,7 @@ export class Refused extends CommandFailed {
   readonly problem: ProblemAnswer;
 
   constructor(problem: ProblemAnswer) {
-    super(EXIT.refused, lines(problem).join('\n'), problem);
+    super(EXIT.refused, linesOf(problem).map(printable).join('\n'), problem);
     this.name = 'Refused';
     this.problem = problem;
   }
@@ -152,7 +153,7 @@ function refusal(server: ServerAddress, { status, content }: Received): CommandF
 }
 
 /** A problem document for people: what, why, where, and the id to ask the operator with. */
-function lines(problem: ProblemAnswer): string[] {
+function linesOf(problem: ProblemAnswer): string[] {
   const { title, status, code, detail, errors = [], request_id: requestId } = problem;
   return [
     `${title} (${status} \`${code}\`)`,

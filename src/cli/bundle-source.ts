@@ -8,7 +8,7 @@ import { loadShippedModels } from '../policy/shipped-models.js';
 import { counted } from './counted.js';
 import { CommandFailed, EXIT, usageError } from './exit-codes.js';
 import type { PrintOptions } from './server-command.js';
-import type { Screen } from './screen.js';
+import { printable, type Screen } from './screen.js';
 import type { Surroundings } from './surroundings.js';
 
 /** A bundle on disk, without faults. */
@@ -95,5 +95,5 @@ export function showWarnings(
 
 /** `file:line:column: message`, as editors and terminals make it a link. */
 export function faultLine(fault: BundleFault, pathOf: (file: string) => string): string {
-  return `${pathOf(fault.file)}:${fault.line}:${fault.column}: ${fault.message}`;
+  return printable(`${pathOf(fault.file)}:${fault.line}:${fault.column}: ${fault.message}`);
 }
