@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { EmbeddedPostgresError } from './embedded-postgres-error.js';
-import { startOf } from './processes.js';
+import { processOf } from './processes.js';
 
 /** In the data directory: who uses it. */
 const LOCK_FILE = 'postgres.lock';
@@ -22,7 +22,7 @@ interface Holder {
 export function lockDataDir(dataDir: string): () => void {
   const path = join(dataDir, LOCK_FILE);
   const mine = `${path}.${randomUUID()}`;
-  const holder: Holder = { pid: process.pid, started: startOf(process.pid) };
+  const holder: Holder = { pid: process.pid, started: processOf(process.pid)?.started };
   writeFileSync(mine, `${JSON.stringify(holder)}\n`);
   try {
     while (!placeLock(mine, path)) removeStale(path, dataDir);
@@ -65,7 +65,7 @@ function removeStale(path: string, dataDir: string): void {
 
 function refuseLiveHolder(lock: string, dataDir: string): void {
   const holder = parseHolder(lock);
-  if (holder === undefined || startOf(holder.pid) !== holder.started) return;
+  if (holder === undefined || processOf(holder.pid)?.started !== holder.started) return;
   throw new EmbeddedPostgresError(
     `the data directory \`${dataDir}\` is in use by another server (process ${holder.pid}); stop that one, or give this one a directory of its own with \`COUNTERSIGN_DATA_DIR\``,
   );

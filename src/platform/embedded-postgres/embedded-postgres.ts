@@ -77,6 +77,8 @@ export async function startEmbeddedPostgres(
   const unlock = lockDataDir(dataDir);
   try {
     const placement = placeDatabase(dataDir);
+    const { home } = placement;
+    if (home !== dataDir) options.log.warn({ home }, 'the database is outside the data directory');
     const binaries = await runnableBinaries(found, placement.account, placement.copies);
     const pgDir = await initialiseDatabase(binaries, placement);
     await awaitLeftover(pgDir);

@@ -2,7 +2,7 @@ import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { EmbeddedPostgresError } from './embedded-postgres-error.js';
-import { programOf } from './processes.js';
+import { processOf } from './processes.js';
 
 /** Longer than the watchdog gives Postgres to stop. */
 const PATIENCE_MS = 10_000;
@@ -29,7 +29,7 @@ function leftoverPid(pgDir: string): number | undefined {
   const file = join(pgDir, 'postmaster.pid');
   const pid = Number.parseInt(textOf(file), 10);
   if (Number.isNaN(pid)) return undefined;
-  if (/postgres/.test(programOf(pid))) return pid;
+  if (processOf(pid)?.program.includes('postgres')) return pid;
   // Its id may belong to another program by now, which Postgres would take for itself.
   rmSync(file, { force: true });
   return undefined;

@@ -1,8 +1,8 @@
-import { createHash } from 'node:crypto';
 import {
   chmodSync,
   existsSync,
   mkdirSync,
+  mkdtempSync,
   readFileSync,
   realpathSync,
   statSync,
@@ -52,19 +52,27 @@ export function makeDataDir(dataDir: string): string {
  */
 export function placeDatabase(dataDir: string, systemDir = SYSTEM_DIR): Placement {
   const moved = join(dataDir, LOCATION_FILE);
-  if (existsSync(moved)) {
-    const home = readFileSync(moved, 'utf8').trim();
-    return { home, copies: systemDir, account: databaseAccount(join(home, 'pg')) };
-  }
+  if (existsSync(moved)) return placedElsewhere(moved, systemDir);
   const account = databaseAccount(join(dataDir, 'pg'));
   if (account === undefined) return { home: dataDir, copies: dataDir, account };
   openForPassage(dataDir);
   if (canReach(dataDir, account)) return { home: dataDir, copies: systemDir, account };
-  const home = join(systemDir, `countersign-${hashOf(dataDir)}`);
-  mkdirSync(home, { recursive: true });
+  // A new name each time: a data directory that was deleted and made again starts empty.
+  const home = mkdtempSync(join(systemDir, 'countersign-'));
   chmodSync(home, 0o711);
   writeFileSync(moved, `${home}\n`);
   return { home, copies: systemDir, account };
+}
+
+/** Never made anew: what was acknowledged would seem never to have been. */
+function placedElsewhere(moved: string, systemDir: string): Placement {
+  const home = readFileSync(moved, 'utf8').trim();
+  if (!existsSync(home)) {
+    throw new EmbeddedPostgresError(
+      `the database is in \`${home}\`, says \`${moved}\`, and that folder is gone; bring it back, or remove \`${moved}\` to start with an empty one`,
+    );
+  }
+  return { home, copies: systemDir, account: databaseAccount(join(home, 'pg')) };
 }
 
 /**
@@ -95,8 +103,4 @@ function fitsSocket(dir: string): boolean {
 function openForPassage(dataDir: string): void {
   const { uid, mode } = statSync(dataDir);
   if (uid === 0) chmodSync(dataDir, (mode & 0o777) | 0o011);
-}
-
-function hashOf(path: string): string {
-  return createHash('sha256').update(path).digest('hex').slice(0, 12);
 }

@@ -1,48 +1,43 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 
-/** Whether a process with this id runs, whoever it belongs to. */
-export function isRunning(pid: number): boolean {
+/** A running process, as far as it matters here. */
+export interface Process {
+  /**
+   * When it started, in whatever form the system tells it. Ids are given out again, above all in
+   * containers; id and start together are one process.
+   */
+  readonly started: string;
+  /** The program that it runs: `postgres`. */
+  readonly program: string;
+}
+
+/** Looks a process up. One that has ended and that nobody has taken notice of does not run. */
+export function processOf(pid: number): Process | undefined {
+  return process.platform === 'linux' ? linuxProcess(pid) : otherProcess(pid);
+}
+
+/** `PID (program) STATE …`: the program may hold spaces and brackets, what follows may not. */
+function linuxProcess(pid: number): Process | undefined {
+  const stat = readOrEmpty(`/proc/${pid}/stat`);
+  const [, program, rest = ''] = /^\d+ \((.*)\) (.*)$/s.exec(stat) ?? [];
+  const fields = rest.split(' ');
+  const [state, started] = [fields[0], fields[19]];
+  if (program === undefined || started === undefined || state === 'Z') return undefined;
+  return { started, program };
+}
+
+function otherProcess(pid: number): Process | undefined {
+  const [started, program, state] = ['lstart=', 'comm=', 'state='].map((field) =>
+    spawnSync('ps', ['-o', field, '-p', String(pid)], { encoding: 'utf8' }).stdout.trim(),
+  );
+  return started && program && !state?.startsWith('Z') ? { started, program } : undefined;
+}
+
+function readOrEmpty(path: string): string {
   try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
-}
-
-/**
- * When a process started, in whatever form the system tells it. Ids are given out again, above all
- * in containers; id and start together are one process. `undefined` where none runs.
- */
-export function startOf(pid: number): string | undefined {
-  return process.platform === 'linux' ? linuxStat(pid)[19] : ps(pid, 'lstart=');
-}
-
-/** The name of the program that a process runs: `postgres`; empty where none runs. */
-export function programOf(pid: number): string {
-  return process.platform === 'linux' ? linuxProgram(pid) : (ps(pid, 'comm=') ?? '');
-}
-
-/** The fields of `/proc/PID/stat` from the third on: the second may hold spaces. */
-function linuxStat(pid: number): string[] {
-  const stat = readProc(pid, 'stat');
-  return stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-}
-
-function linuxProgram(pid: number): string {
-  return readProc(pid, 'comm').trim();
-}
-
-function readProc(pid: number, file: string): string {
-  try {
-    return readFileSync(`/proc/${pid}/${file}`, 'utf8');
+    return readFileSync(path, 'utf8');
   } catch {
     return '';
   }
-}
-
-function ps(pid: number, field: string): string | undefined {
-  const { stdout } = spawnSync('ps', ['-o', field, '-p', String(pid)], { encoding: 'utf8' });
-  return stdout?.trim() || undefined;
 }

@@ -13,7 +13,7 @@ import {
   canReach,
   databaseAccount,
 } from '../../../src/platform/embedded-postgres/account.js';
-import { isRunning } from '../../../src/platform/embedded-postgres/processes.js';
+import { processOf } from '../../../src/platform/embedded-postgres/processes.js';
 import {
   type EmbeddedPostgres,
   startEmbeddedPostgres,
@@ -78,7 +78,7 @@ async function queryOf(url: string, statement: string): Promise<Record<string, u
 /** Waits for a process to be gone, however long the machine takes within reason. */
 async function gone(pid: number): Promise<void> {
   const deadline = performance.now() + 10_000;
-  while (isRunning(pid)) {
+  while (processOf(pid)) {
     assert.ok(performance.now() < deadline, `process ${pid} is still there`);
     await sleep(10);
   }
@@ -139,10 +139,10 @@ describe('the embedded Postgres', function () {
     it('ends with its stop, and can be stopped twice', async () => {
       const postgres = await start(dataDir);
       const pid = postmasterPid(dataDir);
-      assert.ok(isRunning(pid));
+      assert.ok(processOf(pid));
       await postgres.stop();
       await postgres.stop();
-      assert.ok(!isRunning(pid));
+      assert.equal(processOf(pid), undefined);
     });
 
     it('listens on no port, and lets nobody else in', async () => {
@@ -294,6 +294,10 @@ describe('the embedded Postgres', function () {
       } finally {
         await rm(home, { recursive: true, force: true });
       }
+      // Gone with a container, say: an empty database would hide the loss.
+      await assert.rejects(startEmbeddedPostgres({ dataDir, log }), {
+        message: /that folder is gone/,
+      });
     });
   });
 });
