@@ -1,8 +1,9 @@
 import { Environment } from '@marcbachmann/cel-js';
-import { Duration } from '@marcbachmann/cel-js/evaluator';
+import type { Duration } from '@marcbachmann/cel-js/evaluator';
+import { durationOf, inRange, SPANS, TIME_PARTS, timestampOf } from './cel-time.js';
 import { ActionValue, ResourceValue, SubjectValue } from './cel-values.js';
 import { compilePattern, type LinearPattern } from './linear-regex.js';
-import { type WallClock, wallClockAt } from './wall-clock.js';
+import { wallClockAt } from './wall-clock.js';
 
 /** What an expression may spend on texts in one evaluation, in characters. */
 const TEXT_BUDGET = 1_000_000;
@@ -16,51 +17,44 @@ export function startBudget(): void {
   spent = 0;
 }
 
-function spend(text: string): string {
-  spent += text.length;
+/** Pays for going through texts. */
+function pay(...texts: readonly string[]): void {
+  for (const text of texts) spent += text.length;
   if (spent > TEXT_BUDGET) throw new RangeError('the texts are too long to go through');
-  return text;
+}
+
+/** Wraps a function of texts so that each call is paid for. */
+function paid<Result>(call: (...texts: string[]) => Result): (...texts: string[]) => Result {
+  return (...texts) => {
+    pay(...texts);
+    return call(...texts);
+  };
 }
 
 /**
  * Functions of the library that are replaced by ours, under names that no expression can write (the
  * library refuses a second function of the same name). By its own, `matches` backtracks, zones follow
- * the zone of the process, `timestamp` takes any text that JavaScript can read as a date, and a long
- * text keeps `duration` busy for ever.
+ * the zone of the process, `timestamp` takes any text that JavaScript can read as a date, `duration`
+ * is busy for ever with a long text, and no function knows what the others have cost.
  */
-export const REPLACED: ReadonlyMap<string, string> = new Map([
-  ['matches', 'x_matches'],
-  ['timestamp', 'x_timestamp'],
-  ['duration', 'x_duration'],
-  ['lowerAscii', 'x_lowerAscii'],
-  ['upperAscii', 'x_upperAscii'],
-  ['split', 'x_split'],
-  ...zoned().map(([name]) => [name, `x_${name}`] as const),
-]);
-
-/** Functions that an expression may call; the macros among them are bounded by `condition.ts`. */
-export const FUNCTIONS: ReadonlySet<string> = new Set([
-  ...REPLACED.keys(),
-  'has',
-  'all',
-  'exists',
-  'exists_one',
-  'filter',
-  'map',
-  'size',
-  'contains',
-  'startsWith',
-  'endsWith',
-  'trim',
-  'join',
-  'string',
-  'int',
-  'uint',
-  'double',
-  'bool',
-  'type',
-  'dyn',
-]);
+export const REPLACED: ReadonlyMap<string, string> = new Map(
+  [
+    'contains',
+    'startsWith',
+    'endsWith',
+    'matches',
+    'lowerAscii',
+    'upperAscii',
+    'trim',
+    'split',
+    'join',
+    'size',
+    'double',
+    'timestamp',
+    'duration',
+    ...TIME_PARTS.map(([name]) => name),
+  ].map((name) => [name, `x_${name}`]),
+);
 
 /** Functions that go through every entry of a list or map. */
 export const MACROS: ReadonlySet<string> = new Set([
@@ -71,85 +65,142 @@ export const MACROS: ReadonlySet<string> = new Set([
   'map',
 ]);
 
+/** Functions that an expression may call. */
+export const FUNCTIONS: ReadonlySet<string> = new Set([
+  'has',
+  ...MACROS,
+  ...REPLACED.keys(),
+  'string',
+  'int',
+  'uint',
+  'bool',
+  'type',
+  'dyn',
+]);
+
 const TIMESTAMP = 'google.protobuf.Timestamp';
 const DURATION = 'google.protobuf.Duration';
+const PROPERTIES = 'map<string, dyn>';
 
 function makeEnvironment(): Environment {
-  const properties = 'map<string, dyn>';
   const made = new Environment({
     homogeneousAggregateLiterals: false,
     limits: { maxAstNodes: 1_000, maxDepth: 50, maxListElements: 1_000, maxMapEntries: 100 },
-  })
-    .registerType('Subject', {
-      ctor: SubjectValue,
-      fields: { type: 'string', id: 'string', properties },
-    })
+  });
+  registerVariables(made);
+  registerTexts(made);
+  registerSizes(made);
+  registerTimes(made);
+  return made;
+}
+
+function registerVariables(made: Environment): void {
+  const type = 'string';
+  const id = 'string';
+  const properties = PROPERTIES;
+  made
+    .registerType('Subject', { ctor: SubjectValue, fields: { type, id, properties } })
     .registerType('Action', { ctor: ActionValue, fields: { name: 'string', properties } })
-    .registerType('Resource', {
-      ctor: ResourceValue,
-      fields: { type: 'string', id: 'string', properties },
-    })
+    .registerType('Resource', { ctor: ResourceValue, fields: { type, id, properties } })
     .registerVariable('subject', 'Subject')
     .registerVariable('action', 'Action')
     .registerVariable('resource', 'Resource')
-    .registerVariable('context', properties)
+    .registerVariable('context', PROPERTIES)
     .registerVariable('tenant', 'string')
     .registerVariable('roles', 'list<string>')
-    .registerVariable('now', TIMESTAMP)
-    .registerFunction('string.x_matches(string): bool', matches)
-    .registerFunction('x_matches(string, string): bool', matches)
+    .registerVariable('now', TIMESTAMP);
+}
+
+function registerTexts(made: Environment): void {
+  const matching = paid((text = '', source = '') => matches(text, source));
+  made
+    .registerFunction(
+      'string.x_contains(string): bool',
+      paid((text = '', part = '') => text.includes(part)),
+    )
+    .registerFunction(
+      'string.x_startsWith(string): bool',
+      paid((text = '', part = '') => text.startsWith(part)),
+    )
+    .registerFunction(
+      'string.x_endsWith(string): bool',
+      paid((text = '', part = '') => text.endsWith(part)),
+    )
+    .registerFunction('string.x_matches(string): bool', matching)
+    .registerFunction('x_matches(string, string): bool', matching)
+    .registerFunction(
+      'string.x_lowerAscii(): string',
+      paid((text = '') => text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase())),
+    )
+    .registerFunction(
+      'string.x_upperAscii(): string',
+      paid((text = '') => text.replace(/[a-z]+/g, (letters) => letters.toUpperCase())),
+    )
+    .registerFunction(
+      'string.x_trim(): string',
+      paid((text = '') => text.trim()),
+    )
+    .registerFunction('string.x_split(string): list<string>', paid(split))
+    .registerFunction('list.x_join(): string', (list: unknown[]) => join(list, ''))
+    .registerFunction('list.x_join(string): string', join)
+    .registerFunction('x_double(string): double', paid(doubleOf))
+    .registerFunction('x_double(double): double', (value: number) => value)
+    .registerFunction('x_double(int): double', Number)
+    .registerFunction('x_double(uint): double', Number);
+}
+
+function registerSizes(made: Environment): void {
+  const ofText = paid((text = '') => BigInt(Array.from(text).length));
+  const ofList = (list: unknown[]) => BigInt(list.length);
+  const ofMap = (map: object) => BigInt(map instanceof Map ? map.size : Object.keys(map).length);
+  made
+    .registerFunction('x_size(string): int', ofText)
+    .registerFunction('x_size(list): int', ofList)
+    .registerFunction('x_size(map): int', ofMap)
+    .registerFunction('string.x_size(): int', ofText)
+    .registerFunction('list.x_size(): int', ofList)
+    .registerFunction('map.x_size(): int', ofMap);
+}
+
+function registerTimes(made: Environment): void {
+  made
     .registerFunction(`x_timestamp(string): ${TIMESTAMP}`, timestampOf)
     .registerFunction(`x_timestamp(int): ${TIMESTAMP}`, (seconds: bigint) =>
       inRange(new Date(Number(seconds) * 1_000), String(seconds)),
     )
-    .registerFunction(`x_duration(string): ${DURATION}`, durationOf)
-    .registerFunction('string.x_lowerAscii(): string', (text: string) =>
-      spend(text).replace(/[A-Z]+/g, (letters) => letters.toLowerCase()),
-    )
-    .registerFunction('string.x_upperAscii(): string', (text: string) =>
-      spend(text).replace(/[a-z]+/g, (letters) => letters.toUpperCase()),
-    )
-    .registerFunction('string.x_split(string): list<string>', (text: string, by: string) => {
-      const parts = spend(text).split(by, MAX_PARTS + 1);
-      if (parts.length > MAX_PARTS) throw new RangeError(`\`split\` gives over ${MAX_PARTS} parts`);
-      return parts;
-    });
-  for (const [name, read] of zoned()) {
-    const inZone = (at: Date, zone: string): bigint =>
-      BigInt(read(wallClockAt(zone, at.getTime())));
+    .registerFunction(`x_duration(string): ${DURATION}`, durationOf);
+  for (const [name, read] of TIME_PARTS) {
+    const inZone = (at: Date, zone: string) => BigInt(read(wallClockAt(zone, at.getTime())));
     made.registerFunction(`${TIMESTAMP}.x_${name}(): int`, (at: Date) => inZone(at, 'UTC'));
     made.registerFunction(`${TIMESTAMP}.x_${name}(string): int`, inZone);
     const span = SPANS[name];
-    if (span) {
-      made.registerFunction(`${DURATION}.x_${name}(): int`, (length: Duration) => span(length));
-    }
+    if (span === undefined) continue;
+    made.registerFunction(`${DURATION}.x_${name}(): int`, (length: Duration) => span(length));
   }
-  return made;
 }
 
-/** The parts of a timestamp, counted as CEL counts them: months and days of the year from 0. */
-function zoned(): [name: string, read: (wall: WallClock) => number][] {
-  return [
-    ['getFullYear', (wall) => wall.year],
-    ['getMonth', (wall) => wall.month - 1],
-    ['getDate', (wall) => wall.day],
-    ['getDayOfMonth', (wall) => wall.day - 1],
-    ['getDayOfWeek', (wall) => wall.weekday % 7],
-    ['getDayOfYear', (wall) => wall.dayNumber - Date.UTC(wall.year, 0, 1) / 86_400_000],
-    ['getHours', (wall) => Math.floor(wall.minute / 60)],
-    ['getMinutes', (wall) => wall.minute % 60],
-    ['getSeconds', (wall) => Math.floor(wall.millisecond / 1_000) % 60],
-    ['getMilliseconds', (wall) => wall.millisecond % 1_000],
-  ];
+function split(text = '', by = ''): string[] {
+  const parts = text.split(by, MAX_PARTS + 1);
+  if (parts.length > MAX_PARTS) throw new RangeError(`\`split\` gives over ${MAX_PARTS} parts`);
+  return parts;
 }
 
-/** Whole units in a duration. */
-const SPANS: Readonly<Record<string, (length: Duration) => bigint>> = {
-  getHours: (length) => length.seconds / 3_600n,
-  getMinutes: (length) => length.seconds / 60n,
-  getSeconds: (length) => length.seconds,
-  getMilliseconds: (length) => length.seconds * 1_000n + BigInt(Math.floor(length.nanos / 1e6)),
-};
+function join(list: readonly unknown[], by: string): string {
+  const texts = list.filter((entry) => typeof entry === 'string');
+  if (texts.length < list.length) throw new TypeError('`join` takes a list of strings');
+  pay(...texts);
+  pay(by.repeat(Math.min(texts.length, MAX_PARTS)));
+  if (texts.length > MAX_PARTS) throw new RangeError(`\`join\` takes at most ${MAX_PARTS} parts`);
+  return texts.join(by);
+}
+
+function doubleOf(text = ''): number {
+  const value = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/.test(text)
+    ? Number(text)
+    : Number.NaN;
+  if (Number.isFinite(value)) return value;
+  throw new RangeError(`\`${text.slice(0, 40)}\` is no number`);
+}
 
 /** Patterns are literals of the bundle (see `condition.ts`), so their number is bounded by it. */
 const patterns = new Map<string, LinearPattern>();
@@ -165,64 +216,7 @@ function matches(text: string, source: string): boolean {
     patterns.set(source, compiled);
     pattern = compiled;
   }
-  return pattern.matches(spend(text));
-}
-
-const RFC3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)$/;
-
-/** Reads an RFC 3339 timestamp; throws for anything else. */
-export function timestampOf(text: string): Date {
-  if (text.length > 40 || !RFC3339.test(text)) throw new RangeError(timestampFault(text));
-  const at = inRange(new Date(text), text);
-  // JavaScript takes 31 February for 3 March.
-  const day = Number(text.slice(8, 10));
-  const lastDay = new Date(
-    Date.UTC(Number(text.slice(0, 4)), Number(text.slice(5, 7)), 0),
-  ).getUTCDate();
-  if (day > lastDay) throw new RangeError(timestampFault(text));
-  return at;
-}
-
-function inRange(at: Date, text: string): Date {
-  const ms = at.getTime();
-  if (ms >= -62_135_596_800_000 && ms <= 253_402_300_799_999) return at;
-  throw new RangeError(timestampFault(text));
-}
-
-function timestampFault(text: string): string {
-  return `\`${text.slice(0, 40)}\` is no timestamp such as \`2026-03-30T10:00:00Z\``;
-}
-
-const PART = /(\d+)(?:\.(\d{1,9})\d*)?(h|ms|m|s|us|µs|ns)/y;
-const NANOS: Readonly<Record<string, bigint>> = {
-  h: 3_600_000_000_000n,
-  m: 60_000_000_000n,
-  s: 1_000_000_000n,
-  ms: 1_000_000n,
-  us: 1_000n,
-  µs: 1_000n,
-  ns: 1n,
-};
-/** CEL's durations are no longer than the years 1 to 9999, in seconds. */
-const LONGEST = 315_576_000_000n;
-
-/** Reads a duration such as `1h30m` or `-1.5s`; throws for anything else. */
-export function durationOf(text: string): Duration {
-  const sign = text.startsWith('-') ? -1 : 1;
-  const rest = text.replace(/^[+-]/, '');
-  let nanos = 0n;
-  let end = 0;
-  for (PART.lastIndex = 0; text.length <= 40 && end < rest.length; end = PART.lastIndex) {
-    const [, whole, fraction = '', unit = ''] = PART.exec(rest) ?? [];
-    const size = NANOS[unit];
-    if (whole === undefined || size === undefined) break;
-    nanos += BigInt(whole) * size + (BigInt(fraction.padEnd(9, '0')) * size) / 1_000_000_000n;
-  }
-  const seconds = nanos / 1_000_000_000n;
-  if (rest === '' || end < rest.length || seconds > LONGEST) {
-    throw new RangeError(`\`${text.slice(0, 40)}\` is no duration such as \`1h30m\``);
-  }
-  return new Duration(BigInt(sign) * seconds, sign * Number(nanos % 1_000_000_000n));
+  return pattern.matches(text);
 }
 
 /** What conditions are compiled in: the variables with their types, and the functions above. */

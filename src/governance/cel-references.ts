@@ -21,6 +21,9 @@ const MEMBERS: Readonly<Record<string, readonly string[]>> = {
   resource: ['type', 'id', 'properties'],
 };
 
+/** Operators whose cost grows with what they are given. */
+const COMPARING: ReadonlySet<string> = new Set(['in', '==', '!=', '<', '<=', '>', '>=', '+']);
+
 type Root = keyof ConditionReferences;
 
 /**
@@ -66,9 +69,11 @@ class Walk implements Survey {
       for (const argument of node.args[1]) this.node(argument, bound);
     } else if (node.op === 'rcall') {
       this.#method(node, node.args, bound);
-    } else if (node.op === 'in') {
-      // Inside a macro this goes through a list for each entry of another.
-      this.#looping(this.#depth > 0 ? 1 : 0, () => this.#operands(node, bound));
+    } else if (COMPARING.has(node.op)) {
+      // Inside a macro this may go through two lists or texts for each entry of another.
+      const goesThrough = this.#depth > 0 && !childrenOf(node.args).some(isShort);
+      this.loops = Math.max(this.loops, this.#depth + (goesThrough ? 1 : 0));
+      this.#operands(node, bound);
     } else {
       this.#operands(node, bound);
     }
@@ -76,13 +81,6 @@ class Walk implements Survey {
 
   #operands(node: ASTNode, bound: ReadonlySet<string>): void {
     for (const child of childrenOf(node.args)) this.node(child, bound);
-  }
-
-  #looping(levels: number, visit: () => void): void {
-    this.#depth += levels;
-    this.loops = Math.max(this.loops, this.#depth);
-    visit();
-    this.#depth -= levels;
   }
 
   #variable(node: ASTNode, name: string, bound: ReadonlySet<string>): void {
@@ -109,9 +107,10 @@ class Walk implements Survey {
       return;
     }
     const inside = new Set([...bound, variable.args]);
-    this.#looping(1, () => {
-      for (const body of bodies) this.node(body, inside);
-    });
+    this.#depth += 1;
+    this.loops = Math.max(this.loops, this.#depth);
+    for (const body of bodies) this.node(body, inside);
+    this.#depth -= 1;
   }
 
   /** Notes a member that is named by a path from a variable; false where the node is no such path. */
@@ -162,6 +161,16 @@ function stepOf(node: ASTNode): [base: ASTNode, member: string] | undefined {
   if (node.op !== '[]') return undefined;
   const [base, index] = node.args;
   return index.op === 'value' && typeof index.args === 'string' ? [base, index.args] : undefined;
+}
+
+/** Whether an operand is as short as the expression, or as an id. */
+function isShort(node: ASTNode): boolean {
+  if (node.op === '-_') return isShort(node.args);
+  if (node.op === 'value' || node.op === 'list' || node.op === 'map') return true;
+  if (node.op === 'id') return node.args === 'tenant' || node.args === 'now';
+  return node.op === '.' && node.args[0].op === 'id' && node.args[1] !== 'properties'
+    ? Object.hasOwn(MEMBERS, node.args[0].args)
+    : false;
 }
 
 function isRoot(name: string): name is Root {

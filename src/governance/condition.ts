@@ -4,8 +4,9 @@ import {
   ParseError,
   TypeError as CelTypeError,
 } from '@marcbachmann/cel-js';
-import { durationOf, environment, startBudget, timestampOf } from './cel-functions.js';
+import { environment, startBudget } from './cel-functions.js';
 import { survey } from './cel-references.js';
+import { durationOf, timestampOf } from './cel-time.js';
 import { CelVariables } from './cel-values.js';
 import type { Condition, ConditionInput } from './governance-rule.js';
 import { compilePattern } from './linear-regex.js';
@@ -19,7 +20,7 @@ export interface ConditionFault {
 
 const MAX_LENGTH = 2_000;
 /** Steps that the macros of one expression may take for one check. */
-const MAX_STEPS = 250_000;
+const MAX_STEPS = 1_000_000;
 /** Deepest that macros may lie in each other. */
 const MAX_LOOPS = 3;
 

@@ -106,6 +106,14 @@ describe('conditions', () => {
     ['now.getHours("Europe/Berlin") == 12', true],
     ['now.getHours(subject.properties.tz) == 19', true],
     ['now.getDayOfWeek("Pacific/Kiritimati") == 2', true],
+    ['["a", "b"].join("-") == "a-b" && context.text.split("-").join() == "CHG12"', true],
+    ['roles.join(",") == "admin,ops_rw" && resource.properties.tags.join() == "ab"', true],
+    ['" a ".trim() == "a" && "a".upperAscii() == "A"', true],
+    [
+      'double("1.5e1") == 15.0 && double(2) == 2.0 && double(2u) == 2.0 && double(2.5) == 2.5',
+      true,
+    ],
+    ['size(context.nested) == 2 && {"a": 1}.size() == 1 && context.nested.list.size() == 3', true],
     ['tenant == "acme" ? true : context.absent', true],
   ];
   for (const [source, value] of cases) {
@@ -238,6 +246,26 @@ describe('conditions', () => {
       'the lists are too long to go through',
     );
     assert.equal(valueOf('context.l.all(a, a >= 0)', { l: long }), true);
+    assert.equal(
+      valueOf('context.l.exists(a, a == context.x)', { l: long, x: 5 }),
+      'the lists are too long to go through',
+    );
+    const texts = { l: long.slice(0, 900).map(String), t: '1'.repeat(500_000) };
+    for (const body of [
+      'context.t.contains(x)',
+      'context.t.startsWith(x)',
+      'size(context.t) == 1',
+      'context.t.trim() == x',
+      'double(context.t) == 1.0',
+      '[context.t, x].join("") == x',
+    ]) {
+      assert.equal(
+        valueOf(`context.l.all(x, !(${body}) || true)`, texts),
+        true,
+        'an error beside true is true',
+      );
+      assert.equal(typeof valueOf(`context.l.map(x, ${body}) == []`, texts), 'string', body);
+    }
     assert.equal(
       typeof valueOf('context.t.matches("(a+)+b")', { t: 'a'.repeat(900_000) }),
       'boolean',
