@@ -3,6 +3,8 @@ export interface ModelFault {
   readonly line: number;
   readonly column: number;
   readonly message: string;
+  /** The option at fault, where it is none of the text: a JSON pointer such as `/request/env`. */
+  readonly option?: string;
 }
 
 /** One `key = value` of a model, with the way back from offsets in the value to places in the file. */

@@ -140,13 +140,18 @@ class DefinitionReader {
         this.#fault(
           entry,
           `\`${path}\`, given for \`r.${name}\`, is no path of a check; paths start with \`tenant\`, \`subject\`, \`action\`, \`resource\` or \`context\``,
+          undefined,
+          `/request/${name}`,
         );
       }
       tokens.set(name, { name, path: (path ?? 'context').split('.') });
     }
     for (const name of mapping.keys()) {
       if (!tokens.has(name)) {
-        this.#faultAtStart(`\`request\` fills \`${name}\`, but the model has no \`r.${name}\``);
+        this.#optionFault(
+          `/request/${name}`,
+          `\`request\` fills \`${name}\`, but the model has no \`r.${name}\``,
+        );
       }
     }
     return tokens;
@@ -178,11 +183,15 @@ class DefinitionReader {
     const patterns = new Map(Object.entries(this.#options.rolePatterns ?? {}));
     for (const [type, name] of patterns) {
       if (!roleTypes.has(type)) {
-        this.#faultAtStart(`\`role_patterns\` names \`${type}\`, which the model does not define`);
+        this.#optionFault(
+          `/role_patterns/${type}`,
+          `\`role_patterns\` names \`${type}\`, which the model does not define`,
+        );
       }
       if (!ROLE_MATCHERS.includes(name)) {
         const known = ROLE_MATCHERS.map((one) => `\`${one}\``).join(', ');
-        this.#faultAtStart(
+        this.#optionFault(
+          `/role_patterns/${type}`,
           `\`role_patterns\` gives \`${name}\` for \`${type}\`; there are ${known}`,
         );
       }
@@ -212,8 +221,13 @@ class DefinitionReader {
     return faults.length === 0 ? parsed.expression : undefined;
   }
 
-  #fault(entry: ModelEntry, message: string, offset?: number): void {
-    this.#faults.push({ ...entry.locate(offset), message });
+  #fault(entry: ModelEntry, message: string, offset?: number, option?: string): void {
+    const place = entry.locate(offset);
+    this.#faults.push({ ...place, message, ...(option === undefined ? {} : { option }) });
+  }
+
+  #optionFault(option: string, message: string): void {
+    this.#faults.push({ line: 1, column: 1, message, option });
   }
 
   #faultAtStart(message: string): void {

@@ -101,7 +101,13 @@ function readModel(
     ...(rolePatterns === undefined ? {} : { rolePatterns }),
   });
   if ('model' in parsed) return { model: parsed.model, modelFile: located.file };
-  return { faults: parsed.faults.map((fault) => ({ file: located.file, ...fault })) };
+  return {
+    faults: parsed.faults.map(({ option, ...fault }) =>
+      option === undefined
+        ? { file: located.file, ...fault }
+        : { ...fault, file: BUNDLE_FILE, ...places.keyAt(option) },
+    ),
+  };
 }
 
 function tenantFaults(

@@ -133,6 +133,17 @@ describe('compiling a bundle', () => {
     assert.match(fault ?? '', /^models\/test\.conf:\d+:\d+: /);
   });
 
+  it('tells what `bundle.yaml` says amiss of its model at the place where it does', () => {
+    const options =
+      'request: {sub: subject.id, act: nothing.here, typo: context}\nrole_patterns: {g2: keyMatch, g: noMatch}\n';
+    assert.deepEqual(
+      faultsOf(bundleOf('', { 'bundle.yaml': `name: t\nmodel: test\n${options}` })).map(
+        (fault) => fault.split(': ')[0],
+      ),
+      ['bundle.yaml:3:28', 'bundle.yaml:3:47', 'bundle.yaml:4:17', 'bundle.yaml:4:31'],
+    );
+  });
+
   it('places the fault of a rule at the value that is wrong', () => {
     assert.deepEqual(
       faultsOf(bundleOf('p, editor, acme, document:*,   write, maybe\n')).map(
