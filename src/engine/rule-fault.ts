@@ -93,27 +93,58 @@ function policyFault(name: string, value: string, model: ModelDefinitions): stri
   if (name === 'eft' && !EFFECTS.includes(value)) {
     return `the effect \`${value}\` is neither \`allow\` nor \`deny\``;
   }
-  if (evaluatedFields(model).has(name)) {
+  const use = fieldUses(model).get(name);
+  if (use?.evaluated) {
     const parsed = parseRuleExpression(value, model);
     return 'fault' in parsed ? parsed.fault : undefined;
   }
-  return patternFault(name, value, model);
+  return patternFault(value, use?.matchers ?? [], model);
+}
+
+/** What the matcher does with a field of a rule. */
+interface FieldUse {
+  readonly evaluated: boolean;
+  /** The functions that take it as their pattern. */
+  readonly matchers: readonly string[];
+}
+
+/** Worked out once for each matcher: a bundle may have a million rules. */
+const knownUses = new WeakMap<Expression, ReadonlyMap<string, FieldUse>>();
+
+function fieldUses(model: ModelDefinitions): ReadonlyMap<string, FieldUse> {
+  const known = knownUses.get(model.matcher);
+  if (known) {
+    return known;
+  }
+  const evaluated = evaluatedFields(model);
+  const uses = new Map(
+    model.policyTokens.map((name) => [
+      name,
+      { evaluated: evaluated.has(name), matchers: matchersOf(name, model.matcher) },
+    ]),
+  );
+  knownUses.set(model.matcher, uses);
+  return uses;
+}
+
+function matchersOf(name: string, matcher: Expression): readonly string[] {
+  return [...within(matcher)].flatMap((part) => {
+    const pattern = part.kind === 'call' ? part.args[1] : undefined;
+    const takesField = pattern?.kind === 'token' && pattern.of === 'p' && pattern.name === name;
+    return part.kind === 'call' && takesField ? [part.name] : [];
+  });
 }
 
 /** Whether the value can be a pattern of each function that the matcher gives its field to. */
-function patternFault(name: string, value: string, model: ModelDefinitions): string | undefined {
-  for (const part of within(model.matcher)) {
-    const pattern = part.kind === 'call' ? part.args[1] : undefined;
-    if (
-      part.kind === 'call' &&
-      pattern?.kind === 'token' &&
-      pattern.of === 'p' &&
-      pattern.name === name
-    ) {
-      const message = model.functions.get(part.name)?.patternFault(value);
-      if (message !== undefined) {
-        return message;
-      }
+function patternFault(
+  value: string,
+  matchers: readonly string[],
+  model: ModelDefinitions,
+): string | undefined {
+  for (const matcher of matchers) {
+    const message = model.functions.get(matcher)?.patternFault(value);
+    if (message !== undefined) {
+      return message;
     }
   }
   return undefined;
