@@ -12,8 +12,8 @@ describe('processOf', () => {
   });
 
   it('knows no process that has ended, taken notice of or not', async () => {
-    // The shell's child has ended before the shell says so, and the shell never asks for it.
-    const shell = spawn('/bin/sh', ['-c', 'true & echo $!; exec sleep 60']);
+    // What becomes of the shell never asks for the child that the shell had.
+    const shell = spawn('/bin/sh', ['-c', 'sleep 0.1 & echo $!; exec sleep 60']);
     const [line] = (await once(shell.stdout, 'data')) as [Buffer];
     const ended = Number(line.toString());
     const deadline = performance.now() + 5_000;
