@@ -44,8 +44,8 @@ export const requireComment: KindOfRule<RequireCommentRule, Written> = {
   },
 };
 
-/** Longest comment that a pattern is tried on, in UTF-16 code units. */
-const MAX_LENGTH = 100_000;
+/** Longest comment that is taken, in UTF-16 code units: patterns go through all of it. */
+const MAX_LENGTH = 10_000;
 
 /**
  * Why a comment does not meet a rule's terms, for people; undefined where it does. Characters are

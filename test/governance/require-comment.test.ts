@@ -45,8 +45,8 @@ describe('required comments', () => {
 
   it('cannot make a pattern run for long', () => {
     const start = performance.now();
-    assert.ok(commentFault(terms(1, '(a+)+$'), `${'a'.repeat(20_000)}b`));
+    assert.ok(commentFault(terms(1, '(a+)+$'), `${'a'.repeat(9_000)}b`));
     assert.ok(performance.now() - start < 2_000);
-    assert.match(commentFault(terms(1), 'a'.repeat(100_001)) ?? '', /over 100000 characters/);
+    assert.match(commentFault(terms(1), 'a'.repeat(10_001)) ?? '', /over 10000 characters/);
   });
 });
