@@ -10,7 +10,7 @@ import { createCheckService, type DecisionMetrics } from './decision/check-servi
 import { forgetOldAnswers } from './decision/idempotency.js';
 import { createApp } from './http/app.js';
 import { closeGently, listen } from './http/listen.js';
-import { answerable, problemOf } from './http/problem.js';
+import { answerable, logFailure, problemOf } from './http/problem.js';
 import { createKeyService } from './identity/key-service.js';
 import { type Clock, systemClock } from './platform/clock.js';
 import type { Config } from './platform/config.js';
@@ -109,7 +109,11 @@ async function build(
     current,
     clock,
     metrics: decisionMetrics(metrics),
-    describeError: (error, requestId) => problemOf(answerable(error), requestId),
+    describeError: (error, requestId) => {
+      const known = answerable(error);
+      logFailure(known, requestId, log);
+      return problemOf(known, requestId);
+    },
   });
 
   let draining = false;

@@ -1,4 +1,10 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import {
+  createServer,
+  type IncomingMessage,
+  type Server,
+  type ServerOptions,
+  type ServerResponse,
+} from 'node:http';
 import type { Duplex } from 'node:stream';
 import express, { type ErrorRequestHandler, type Express, type RequestHandler } from 'express';
 import helmet from 'helmet';
@@ -13,19 +19,20 @@ import { allRoutes } from './routes.js';
 import { serve } from './serve.js';
 import type { Services } from './services.js';
 
-/** Milliseconds for the head of a request; who is slower has no credential to show yet. */
-const HEADERS_TIMEOUT = 10_000;
+/** Bounds on what a slow or strange client may cost; times in milliseconds. */
+const BOUNDS = {
+  // Who is slower with the head of a request has shown no credential yet.
+  headersTimeout: 10_000,
+  // The whole of a request: 64 MiB at 10 Mbit/s.
+  requestTimeout: 60_000,
+  // Longer than the idle time of common load balancers (60 s), so that they close first.
+  keepAliveTimeout: 65_000,
+  connectionsCheckingInterval: 2_000,
+  maxHeaderSize: 16 * 1024,
+} satisfies ServerOptions;
 
-/** Milliseconds for a whole request: 64 MiB at 10 Mbit/s. */
-const REQUEST_TIMEOUT = 60_000;
-
-/** Longer than the idle time of common load balancers (60 s), so that they close first. */
-const KEEP_ALIVE_TIMEOUT = 65_000;
-
-const MAX_HEADER_SIZE = 16 * 1024;
-
-/** Makes the server: not listening yet, and closed by its owner. */
-export function createApp(services: Services): Server {
+/** Makes the server: not listening yet, and closed by its owner. `bounds` replace the usual ones. */
+export function createApp(services: Services, bounds: Partial<typeof BOUNDS> = {}): Server {
   const routes = allRoutes(services);
   const hot = new Map(routes.filter((route) => route.hot).map((route) => [route.path, route]));
   const exchanges = new WeakMap<IncomingMessage, Exchange>();
@@ -48,16 +55,7 @@ export function createApp(services: Services): Server {
     rest(request, response);
   };
 
-  const server = createServer(
-    {
-      headersTimeout: HEADERS_TIMEOUT,
-      requestTimeout: REQUEST_TIMEOUT,
-      keepAliveTimeout: KEEP_ALIVE_TIMEOUT,
-      connectionsCheckingInterval: 2_000,
-      maxHeaderSize: MAX_HEADER_SIZE,
-    },
-    handle,
-  );
+  const server = createServer({ ...BOUNDS, ...bounds }, handle);
   // Answered like any other request: the body is asked for when it is read.
   server.on('checkContinue', handle);
   server.on('checkExpectation', handle);

@@ -73,7 +73,9 @@ export function auditRoutes({ findEvents }: Pick<Services, 'findEvents'>): Route
 
 function instant(name: string, text: string): Date {
   const at = new Date(text);
-  if (!Number.isNaN(at.getTime())) return at;
+  // `Date` takes the 31st of February for a day in March.
+  const day = new Date(`${text.slice(0, 10)}T00:00:00Z`);
+  if (!Number.isNaN(at.getTime()) && day.toJSON()?.startsWith(text.slice(0, 10))) return at;
   throw new InvalidRequest('the query is not valid', [
     {
       path: `/${name}`,

@@ -35,8 +35,8 @@ export function listOf<Item extends TSchema>(item: Item) {
   });
 }
 
-/** A value that a list is narrowed by. */
-export const shortText = Type.String({ minLength: 1, maxLength: 512 });
+/** A value that a list is narrowed by; a type and an id fit into it. */
+export const shortText = Type.String({ minLength: 1, maxLength: 1_024 });
 
 /** A date and time of RFC 3339. */
 export const timestamp = Type.String({

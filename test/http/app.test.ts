@@ -3,6 +3,7 @@ import type { Server } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { NotFound } from '../../src/errors.js';
 import { createApp } from '../../src/http/app.js';
+import { allRoutes } from '../../src/http/routes.js';
 import type { Services } from '../../src/http/services.js';
 import { sendRaw } from '../support/raw-http.js';
 import { memoryLog, STUB_KEY, stubServices } from '../support/stub-services.js';
@@ -130,6 +131,14 @@ describe('the HTTP server', () => {
       const health = await call('/health', { method: 'DELETE' });
       assert.equal(health.headers.get('allow'), 'GET, HEAD, OPTIONS');
       await problem(health, 405, 'method_not_allowed');
+    });
+
+    it('refuses every other method on every path', async () => {
+      for (const { path } of allRoutes(services)) {
+        const refused = await call(path, { method: 'PATCH' });
+        assert.match(refused.headers.get('allow') ?? '', /(GET|POST|DELETE).*OPTIONS/, path);
+        await problem(refused, 405, 'method_not_allowed');
+      }
     });
 
     it('answers OPTIONS with the methods alone', async () => {

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { SYSTEM_ROLES, type SystemRole } from '../../src/identity/system-roles.js';
+import { allRoutes } from '../../src/http/routes.js';
+import { stubServices } from '../support/stub-services.js';
 import { type TestServer, testServer } from '../support/server.js';
 
 interface Request {
@@ -74,6 +76,13 @@ function rows(files: object): Row[] {
       others: 403,
     },
     {
+      // Who may ask about nobody gets an answer that says so, item by item.
+      name: 'POST /check/batch',
+      request: () => ({ method: 'POST', path: '/check/batch', body: { checks: [] } }),
+      roles: {},
+      others: 200,
+    },
+    {
       name: 'POST /v1/bundles',
       request: () => ({ method: 'POST', path: '/v1/bundles', body: { files } }),
       roles: each(200, 'platform_admin', 'policy_author'),
@@ -94,10 +103,10 @@ function rows(files: object): Row[] {
       others: 403,
       unboundOnly: true,
     },
-    ...['/v1/bundles', '/v1/bundles/1'].map(
+    ...['/v1/bundles', '/v1/bundles/:number'].map(
       (path): Row => ({
         name: `GET ${path}`,
-        request: () => ({ method: 'GET', path }),
+        request: () => ({ method: 'GET', path: path.replace(':number', '1') }),
         roles: each(200, 'platform_admin', 'policy_author'),
         others: 403,
         unboundOnly: true,
@@ -213,6 +222,15 @@ describe('permissions over HTTP', () => {
   });
   after(() => server.close());
 
+  it('are shown for every endpoint that has any', () => {
+    const guarded = allRoutes(stubServices()).filter(({ access }) => access === 'caller');
+    const shown = new Set(table.map(({ name }) => name.replace(/ (about|with) .*/, '')));
+    assert.deepEqual(
+      [...shown].sort(),
+      guarded.map(({ method, path }) => `${method} ${path}`).sort(),
+    );
+  });
+
   async function differences(key: string, expected: (row: Row) => number, tenant: object) {
     const found: string[] = [];
     for (const row of table) {
@@ -274,6 +292,19 @@ describe('permissions over HTTP', () => {
     server.now += 60_000;
     assert.equal((await server.call('GET', '/v1/audit', { key })).status, 401);
     server.now = before;
+  });
+
+  it('are asked for each item of a batch', async () => {
+    const checks = [{ ...CHECK }, { ...CHECK, tenant: 'globex' }, { ...CHECK, dry_run: true }];
+    const results = async (role: SystemRole): Promise<string[]> => {
+      const { key } = await server.key([role], { tenant: 'acme' });
+      const { body } = await server.call<{
+        results: { decision?: string; error?: { code: string } }[];
+      }>('POST', '/check/batch', { key, body: { checks } });
+      return body.results.map(({ decision, error }) => decision ?? error?.code ?? '');
+    };
+    assert.deepEqual(await results('service'), ['allow', 'forbidden', 'allow']);
+    assert.deepEqual(await results('auditor'), ['forbidden', 'forbidden', 'forbidden']);
   });
 
   describe('of one tenant', () => {
