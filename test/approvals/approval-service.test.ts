@@ -18,6 +18,7 @@ import {
   SelfApproval,
 } from '../../src/errors.js';
 import type { Caller } from '../../src/identity/caller.js';
+import { connectDatabase, type Database } from '../../src/platform/database.js';
 import { type TestDatabase, testDatabase } from '../support/database.js';
 import {
   actingAs,
@@ -53,18 +54,10 @@ describe('approvals in Postgres', () => {
     approvals = serviceAt(clock);
   });
 
-  function serviceAt(at?: FixedClock): ApprovalService {
-    const audit = createAuditRecorder({
-      database: db.database,
-      mode: 'off',
-      log: silent,
-      clock: at ?? { now: () => Date.now() },
-    });
-    return createApprovalService({
-      database: db.database,
-      audit,
-      ...(at === undefined ? {} : { clock: at }),
-    });
+  function serviceAt(at?: FixedClock, database: Database = db.database): ApprovalService {
+    const recorderClock = at ?? { now: () => Date.now() };
+    const audit = createAuditRecorder({ database, mode: 'off', log: silent, clock: recorderClock });
+    return createApprovalService({ database, audit, ...(at === undefined ? {} : { clock: at }) });
   }
 
   async function opened(question: ApprovalQuestion = questionOf(), requester: Caller = ci) {
@@ -231,6 +224,14 @@ describe('approvals in Postgres', () => {
       const five = await opened(questionOf(checkOf({ context: { amount: 5 } }), rules));
       const six = await opened(questionOf(checkOf({ context: { amount: 6 } }), rules));
       assert.notEqual(five.id, six.id);
+      assert.equal((await approvals.get(carol, five.id)).status, 'pending');
+    });
+
+    it('leaves a request alone that changed rules bind to another context', async () => {
+      const before = [ruleOf('first', {}, { context: ['amount'] })];
+      const after = [ruleOf('first', { expiresAfter: HOUR }, { context: ['amount'] })];
+      const five = await opened(questionOf(checkOf({ context: { amount: 5 } }), before));
+      await opened(questionOf(checkOf({ context: { amount: 6 } }), after));
       assert.equal((await approvals.get(carol, five.id)).status, 'pending');
     });
 
@@ -518,6 +519,23 @@ describe('approvals in Postgres', () => {
       assert.equal(one.lapsed + other.lapsed, 1);
       assert.deepEqual((await kindsTold()).slice(-2).sort(), ['expired', 'lapsed']);
       assert.deepEqual(await approvals.sweep(), { expired: 0, lapsed: 0 });
+    });
+
+    it('passes over what somebody is deciding at this moment', async () => {
+      const { id } = await opened();
+      await opened(questionOf(checkOf({ tenant: 'globex' })));
+      clock.time += 24 * HOUR;
+      const impatient = connectDatabase(db.url, { statementTimeout: 2_000 });
+      const sweeper = serviceAt(clock, impatient.database);
+      try {
+        await db.database.transaction().execute(async (transaction) => {
+          await sql`SELECT 1 FROM approvals WHERE id = ${id} FOR UPDATE`.execute(transaction);
+          assert.deepEqual(await sweeper.sweep(), { expired: 1, lapsed: 0 });
+        });
+      } finally {
+        await impatient.close();
+      }
+      assert.deepEqual(await approvals.sweep(), { expired: 1, lapsed: 0 });
     });
 
     it('ends no more at a time than it is told to', async () => {
