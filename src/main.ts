@@ -1,6 +1,5 @@
 #!/usr/bin/env node
 import { runCommandLine } from './cli/program.js';
-import { serve } from './serve.js';
 
 process.exitCode = await runCommandLine(process.argv.slice(2), {
   env: process.env,
@@ -8,5 +7,6 @@ process.exitCode = await runCommandLine(process.argv.slice(2), {
   stdout: process.stdout,
   stderr: process.stderr,
   fetch: globalThis.fetch,
-  serve,
+  // The other commands start faster without all that a server is made of.
+  serve: async (options) => (await import('./serve.js')).serve(options),
 });

@@ -8,6 +8,7 @@ import type { Surroundings } from './surroundings.js';
 interface ListOptions extends ServerOptions {
   readonly status?: string;
   readonly view?: string;
+  readonly quiet?: boolean;
 }
 
 interface StepOptions extends ServerOptions {
@@ -35,7 +36,8 @@ function addList(approval: Command, surroundings: Surroundings): void {
     .command('list')
     .description('list requests')
     .option('--status <status>', 'pending, approved, used, lapsed, rejected, …')
-    .option('--view <view>', 'inbox (for you to decide), mine, or all');
+    .option('--view <view>', 'inbox (for you to decide), mine, or all')
+    .option('-q, --quiet', 'print the ids alone');
   withServer(command).action(async (options: ListOptions) => {
     const screen = createScreen(surroundings);
     const client = await connect(surroundings, options);
@@ -45,6 +47,7 @@ function addList(approval: Command, surroundings: Surroundings): void {
     const path = query.size === 0 ? '/v1/approvals' : `/v1/approvals?${query.toString()}`;
     const approvals = await allItems(client, path, ApprovalAnswer);
     if (options.json) return screen.data(approvals);
+    if (options.quiet) return approvals.forEach(({ id }) => screen.say(id));
     if (approvals.length === 0) return screen.say('no requests');
     screen.table(
       ['id', 'status', 'tenant', 'request', 'by', 'expires'],

@@ -64,6 +64,10 @@ describe('the command line and a server', () => {
       inbox.stdout,
       new RegExp(`^${id} +pending +acme +alice: deploy service:billing`, 'm'),
     );
+    assert.equal(
+      (await run(['approval', 'list', '--view', 'inbox', '-q'], carol)).stdout,
+      `${id}\n`,
+    );
     const approved = await run(['approval', 'approve', id, '--comment', 'go'], carol);
     assert.equal(
       approved.stdout,
