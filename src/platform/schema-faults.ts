@@ -221,7 +221,7 @@ function shown(value: unknown, words: TypeWords): string {
   if (value === null || value === undefined) return words['null'] ?? 'null';
   if (Array.isArray(value)) return words['array'] ?? 'array';
   if (typeof value === 'object') return words['object'] ?? 'object';
-  const text = String(value);
+  const text = typeof value === 'string' ? value : JSON.stringify(value);
   return `\`${text.length > 60 ? `${text.slice(0, 60)}…` : text}\``;
 }
 
