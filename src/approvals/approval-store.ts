@@ -132,12 +132,13 @@ export class ApprovalStore {
   /** Holds overdue requests and grants that nobody else holds. */
   async lockDue(transaction: DatabaseTransaction, limit: number): Promise<Read[]> {
     const now = this.#moment();
+    // As a query of its own the time is read once, and the index can be searched by it.
     const { rows } = await sql<ApprovalRow & { now: Date }>`
       WITH requests AS MATERIALIZED (
-        SELECT * FROM approvals WHERE status = 'pending' AND expires_at <= ${now}
+        SELECT * FROM approvals WHERE status = 'pending' AND expires_at <= (SELECT ${now})
         ORDER BY expires_at LIMIT ${limit} FOR UPDATE SKIP LOCKED
       ), grants AS MATERIALIZED (
-        SELECT * FROM approvals WHERE status = 'approved' AND grant_expires_at <= ${now}
+        SELECT * FROM approvals WHERE status = 'approved' AND grant_expires_at <= (SELECT ${now})
         ORDER BY grant_expires_at LIMIT ${limit} FOR UPDATE SKIP LOCKED
       ), held AS (SELECT * FROM requests UNION ALL SELECT * FROM grants)
       SELECT held.*, ${now} AS now FROM held`.execute(transaction);

@@ -49,7 +49,8 @@ describe('approvals in Postgres', () => {
   });
   after(() => db.close());
   beforeEach(async () => {
-    await sql`TRUNCATE approvals, audit_events`.execute(db.database);
+    await sql`DELETE FROM approvals`.execute(db.database);
+    await sql`DELETE FROM audit_events`.execute(db.database);
     clock = new FixedClock();
     approvals = serviceAt(clock);
   });
