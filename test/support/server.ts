@@ -57,8 +57,14 @@ export interface TestServer {
   close(): Promise<void>;
 }
 
-/** Starts a server; `settings` replace those that tests usually have. */
-export async function testServer(settings: Partial<Config> = {}): Promise<TestServer> {
+/**
+ * Starts a server; `settings` replace those that tests usually have, and `reach` says by which
+ * address it reaches its database.
+ */
+export async function testServer(
+  settings: Partial<Config> = {},
+  reach: (databaseUrl: string) => Promise<string> = async (url) => url,
+): Promise<TestServer> {
   const database = await testDatabase();
   const dataDir = await mkdtemp(join(tmpdir(), 'countersign-test-'));
   const rootKey = randomBytes(32).toString('base64url');
@@ -66,7 +72,7 @@ export async function testServer(settings: Partial<Config> = {}): Promise<TestSe
   const config: Config = {
     host: '127.0.0.1',
     port: 0,
-    databaseUrl: database.url,
+    databaseUrl: await reach(database.url),
     dataDir,
     policyDir: DEMO_BUNDLE,
     rootKey,
