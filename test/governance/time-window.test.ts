@@ -104,6 +104,15 @@ describe('time windows', () => {
     );
   });
 
+  it('knows an hour by itself, whatever was asked before', () => {
+    // Nothing else asks about this zone: the first question is the moment at which clocks are set.
+    const change = at('2026-03-29T01:00:00Z');
+    const summer = [window('04:00', '05:00', 'Europe/Helsinki')];
+    assert.equal(isOpen(summer, change), true);
+    assert.equal(isOpen(summer, change - 1), false);
+    assert.equal(isOpen([window('02:00', '03:00', 'Europe/Helsinki')], change - 1), true);
+  });
+
   it('says when it opens next', () => {
     const office = [window('09:00', '17:00', 'Europe/Berlin', [1, 2, 3, 4, 5])];
     assert.equal(
