@@ -332,15 +332,15 @@ describe('the audit recorder', () => {
   });
 
   it('loses nothing and keeps the order when Postgres comes back', async () => {
-    const audit = recorder('buffered');
+    const audit = recorder('buffered', { limits: { batch: 2 } });
     await sql`ALTER TABLE audit_events RENAME TO audit_events_gone`.execute(db.database);
-    await audit.record(decision('a'));
+    for (const name of ['a', 'b', 'c']) await audit.record(decision(name));
     await assert.rejects(audit.flush(), Unavailable);
-    await audit.record(decision('b'));
+    await audit.record(decision('d'));
     await sql`ALTER TABLE audit_events_gone RENAME TO audit_events`.execute(db.database);
-    await audit.record(decision('c'));
+    await audit.record(decision('e'));
     await audit.flush();
-    assert.deepEqual(await subjects(), ['a', 'b', 'c']);
+    assert.deepEqual(await subjects(), ['a', 'b', 'c', 'd', 'e']);
   });
 
   it('lets nobody wait for a commit beyond its patience, and drops what was not sent by then', async () => {

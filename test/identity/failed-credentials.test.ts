@@ -92,6 +92,8 @@ describe('failed credentials', () => {
     for (let failure = 0; failure < 10; failure++) fail('192.0.2.1');
     for (let host = 10; host < 14; host++) fail(`192.0.2.${host}`);
     assert.ok(fail('192.0.2.1') > 0);
+    fail('192.0.2.14');
+    assert.ok(fail('192.0.2.1') > 0, 'a newer address was remembered in the place of this one');
     for (let host = 20; host < 2_000; host++) fail(`10.0.${host >> 8}.${host & 255}`);
     assert.equal(failed.size, 10);
   });
