@@ -55,6 +55,16 @@ function limiterContract(name: string, open: () => Promise<Limiter>, runs: numbe
       assert.equal((await limiter.take(wanted)).allowed, true, 'what was refused took nothing');
     });
 
+    it('counts the oldest sub-bucket whole, until it is out of the window', async () => {
+      const wanted = [demand(2)];
+      await limiter.take(wanted);
+      present += PERIODS.hour;
+      assert.equal((await limiter.take(wanted)).allowed, true);
+      assert.equal((await limiter.take(wanted)).allowed, false);
+      present += PERIODS.minute;
+      assert.equal((await limiter.take(wanted)).allowed, true);
+    });
+
     it('takes all demands of a check together or none', async () => {
       const wide = demand(10, { ruleId: 'wide' });
       const narrow = demand(1, { ruleId: 'narrow', periodMs: PERIODS.day });
