@@ -33,8 +33,13 @@ export class OrderedEnforcer extends Enforcer {
       functions.set(name, call);
     }
     this.rmMap = new Map();
-    this.#rules('p').push(...source.policies);
-    this.#rules('g').push(...source.roles);
+    // One at a time: a million arguments of one call would exhaust the stack.
+    for (const rule of source.policies) {
+      this.#rules('p').push(rule);
+    }
+    for (const rule of source.roles) {
+      this.#rules('g').push(rule);
+    }
     this.#sort();
     this.model.model.delete('g');
   }

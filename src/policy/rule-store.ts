@@ -81,9 +81,11 @@ export async function replaceBundleRules(
   rules: readonly BundleRule[],
   tenantOf: TenantOf,
 ): Promise<RuleCounts> {
+  // A large bundle is sorted and joined as a whole, in memory where it can be.
+  await sql`SET LOCAL work_mem = '64MB'`.execute(transaction);
   await sql`
     CREATE TEMPORARY TABLE incoming (
-      rank   bigint PRIMARY KEY,
+      rank   bigint NOT NULL,
       ptype  text NOT NULL,
       rule   jsonb NOT NULL,
       digest bytea NOT NULL,
@@ -94,7 +96,6 @@ export async function replaceBundleRules(
   for (let at = 0; at < rules.length; at += BATCH) {
     await sendIncoming(transaction, rules.slice(at, at + BATCH), at, tenantOf);
   }
-  await sql`CREATE INDEX ON incoming (ptype, digest)`.execute(transaction);
   await sql`ANALYZE incoming`.execute(transaction);
   const removed = await dropOutgoing(transaction);
   const added = await takeIncoming(transaction);
