@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import type { ApprovalFinder } from './steps/require-approval.js';
 import { Unavailable, CountersignError, type BundleFault } from '../errors.js';
 import { createReferenceEngine } from '../engine/reference-engine.js';
@@ -44,7 +45,11 @@ const NO_APPROVALS: ApprovalFinder = {
 export async function testBundle(bundle: CompiledBundle): Promise<TestResult[]> {
   const policy = snapshotOf(bundle);
   const results: TestResult[] = [];
-  for (const test of bundle.tests) results.push(await runTest(test, policy));
+  for (const test of bundle.tests) {
+    results.push(await runTest(test, policy));
+    // With many rules a test takes long; checks are answered in between.
+    await setImmediate();
+  }
   return results;
 }
 
