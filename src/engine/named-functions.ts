@@ -106,7 +106,7 @@ function matchKey4(regex: (pattern: string) => LinearRegex, key: string, pattern
 
 /** node-casbin's `keyGet2`: what stands in the key at the place of `:name` in the pattern. */
 function keyGet2(match: (key: string, pattern: string) => boolean) {
-  return (...args: readonly unknown[]): string => {
+  return (...args: readonly unknown[]): string | undefined => {
     const [key = '', pattern = '', name = ''] = args.map(asText);
     const names = pattern.match(/[^/]+/g);
     const values = key.match(/[^/]+/g);
@@ -114,7 +114,7 @@ function keyGet2(match: (key: string, pattern: string) => boolean) {
       return '';
     }
     const index = names.indexOf(`:${name}`);
-    return index === -1 ? '' : (values[index] ?? '');
+    return index === -1 ? '' : values[index];
   };
 }
 

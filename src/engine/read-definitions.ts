@@ -52,7 +52,7 @@ class DefinitionReader {
   read(): { definitions?: ModelDefinitions; faults: readonly ModelFault[] } {
     this.#entries.forEach((entry) => this.#checkKey(entry));
     const requestTokens = this.#requestTokens(this.#only('request_definition'));
-    const policyTokens = this.#tokens(this.#only('policy_definition'));
+    const policyTokens = [...this.#tokens(this.#only('policy_definition')).keys()];
     const roleTypes = this.#roleTypes();
     const rolePatterns = this.#rolePatterns(roleTypes);
     const effect = this.#effect(this.#only('policy_effect'));
@@ -103,12 +103,13 @@ class DefinitionReader {
     return entry;
   }
 
-  #tokens(entry: ModelEntry | undefined): readonly string[] {
+  /** The tokens of a definition, each with its offset in the text. */
+  #tokens(entry: ModelEntry | undefined): ReadonlyMap<string, number> {
     if (!entry) {
-      return [];
+      return new Map();
     }
     let offset = 0;
-    const tokens: string[] = [];
+    const tokens = new Map<string, number>();
     for (const part of entry.value.split(',')) {
       const name = part.trim();
       const at = offset + part.length - part.trimStart().length;
@@ -118,10 +119,10 @@ class DefinitionReader {
         /^__proto__$|prototype|constructor/.test(name)
       ) {
         this.#fault(entry, `\`${name}\` is no name for a token; use letters, digits and \`_\``, at);
-      } else if (tokens.includes(name)) {
+      } else if (tokens.has(name)) {
         this.#fault(entry, `the token \`${name}\` is given twice`, at);
       }
-      tokens.push(name);
+      tokens.set(name, at);
     }
     return tokens;
   }
@@ -129,12 +130,13 @@ class DefinitionReader {
   #requestTokens(entry: ModelEntry | undefined): ReadonlyMap<string, RequestToken> {
     const mapping = new Map(Object.entries(this.#options.request ?? {}));
     const tokens = new Map<string, RequestToken>();
-    for (const name of this.#tokens(entry)) {
+    for (const [name, at] of this.#tokens(entry)) {
       const path = pathOf(name, mapping);
       if (entry && path === undefined) {
         this.#fault(
           entry,
           `nothing fills \`r.${name}\`; give its path as \`request: {${name}: …}\`, such as \`resource.properties.${name}\``,
+          at,
         );
       } else if (entry && path !== undefined && !shapeOf(path.split('.'))) {
         this.#fault(
