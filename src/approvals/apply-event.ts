@@ -1,6 +1,6 @@
 import type { AuditEvent } from '../audit/event.js';
 import type { AuditRecorder } from '../audit/recorder.js';
-import type { Caller } from '../identity/caller.js';
+import { actorOf, type Caller } from '../identity/caller.js';
 import type { DatabaseTransaction } from '../platform/database.js';
 import { type JsonObject, resourceKey, subjectKey } from '../vocabulary.js';
 import type { Approval } from './approval.js';
@@ -62,7 +62,7 @@ export function auditEvent(
     kind: `approval.${step}`,
     at: new Date(now),
     tenant,
-    actor: caller?.person ?? SERVER,
+    actor: caller === undefined ? SERVER : actorOf(caller),
     subject: subjectKey(check.subject),
     action: check.action.name,
     resource: resourceKey(check.resource),
@@ -70,7 +70,7 @@ export function auditEvent(
     ...(requestId === undefined ? {} : { requestId }),
     ...(revision === undefined ? {} : { revision }),
     detail: {
-      ...(caller === undefined ? {} : { caller: caller.id }),
+      ...(caller === undefined ? {} : { caller: caller.id, person: caller.person }),
       ...(reason === undefined ? {} : { reason }),
       ...detail,
     },

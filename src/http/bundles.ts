@@ -1,5 +1,6 @@
 import { Type } from '@sinclair/typebox';
 import { NotFound } from '../errors.js';
+import { actorOf } from '../identity/caller.js';
 import type { BundleSummary } from '../policy/bundle-store.js';
 import type { ApplyResult } from '../policy/policy-service.js';
 import { BUNDLE_BODY_LIMIT } from './body.js';
@@ -85,7 +86,7 @@ export function bundleRoutes({ policy }: Pick<Services, 'policy'>): Route[] {
         answerOf(
           await policy.apply({
             files: new Map(Object.entries(body.files)),
-            actor: caller.id,
+            actor: actorOf(caller),
             requestId,
             commit: body.commit,
             expectBundle: body.expect_bundle,
@@ -149,7 +150,7 @@ export function bundleRoutes({ policy }: Pick<Services, 'policy'>): Route[] {
       },
       codes: ['not_found', 'invalid_bundle'],
       handle: async ({ caller, params, requestId }) => {
-        const request = { bundle: numberOf(params), actor: caller.id, requestId };
+        const request = { bundle: numberOf(params), actor: actorOf(caller), requestId };
         return { status: 200, body: shownResult(await policy.activate(request)) };
       },
     }),

@@ -1,4 +1,5 @@
 import { Type } from '@sinclair/typebox';
+import { actorOf } from '../identity/caller.js';
 import { MAX_CHANGED_RULES } from '../policy/change-rules.js';
 import type { RuleInForce } from '../policy/rule-store.js';
 import type { RuleLine } from '../vocabulary.js';
@@ -85,7 +86,7 @@ export function ruleRoutes({ policy }: Pick<Services, 'policy'>): Route[] {
           add,
           remove,
           callerTenant: caller.tenant,
-          actor: caller.id,
+          actor: actorOf(caller),
           requestId,
         });
         return { status: 200, body: { revision, added, removed } };

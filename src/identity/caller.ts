@@ -18,3 +18,8 @@ export interface Caller {
   readonly person: string;
   readonly systemRoles: readonly SystemRole[];
 }
+
+/** Who did it, as the audit and the history tell: the user, where the credential is a user's. */
+export function actorOf({ id, user }: Caller): string {
+  return user === undefined ? id : `user:${user}`;
+}

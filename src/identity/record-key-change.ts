@@ -1,7 +1,7 @@
 import type { AuditRecorder } from '../audit/recorder.js';
 import type { Change } from '../platform/change-log.js';
 import type { DatabaseTransaction } from '../platform/database.js';
-import type { Caller } from './caller.js';
+import { actorOf, type Caller } from './caller.js';
 import type { KeyDetails } from './key-store.js';
 
 /** Where a change came from, for the audit. */
@@ -28,7 +28,7 @@ export async function recordKeyChange(
   const tenant = key.tenant === null ? {} : { tenant: key.tenant };
   await audit.write(transaction, {
     kind,
-    actor: caller.id,
+    actor: actorOf(caller),
     ...tenant,
     resource: `key:${key.id}`,
     revision,
@@ -40,9 +40,10 @@ export async function recordKeyChange(
       roles: key.roles,
       person: key.person,
       by: caller.person,
+      caller: caller.id,
       user: key.user_id,
       expires_at: key.expires_at?.toISOString() ?? null,
     },
   });
-  return { kind, actor: caller.id, ...tenant, detail: { key: key.id } };
+  return { kind, actor: actorOf(caller), ...tenant, detail: { key: key.id } };
 }

@@ -286,6 +286,7 @@ describe('approvals in Postgres', () => {
       assert.equal(decided?.at.getTime(), NOON + HOUR);
       assert.deepEqual(decided?.detail, {
         caller: 'key:carol',
+        person: 'user:carol',
         decision: 'approve',
         comment: 'looks right',
       });

@@ -137,6 +137,7 @@ describe('the key service', () => {
         roles: ['service'],
         person: 'user:bob',
         by: 'key:acme-admin',
+        caller: 'key:acme-admin',
         user: 'bob',
         expires_at: null,
       });

@@ -1,6 +1,7 @@
 import type { ApprovalService } from '../../approvals/approval-service.js';
 import type { AuditEvent } from '../../audit/event.js';
 import type { AuditRecorder } from '../../audit/recorder.js';
+import { actorOf } from '../../identity/caller.js';
 import type { Database } from '../../platform/database.js';
 import { type JsonObject, resourceKey, subjectKey } from '../../vocabulary.js';
 import { type Answer, answerOf, newDecisionId } from '../answer.js';
@@ -102,7 +103,7 @@ function eventOf(evaluation: Evaluation, verdict: Verdict, id: string): AuditEve
     kind: 'decision',
     at: new Date(evaluation.now),
     tenant: check.tenant,
-    actor: caller.id,
+    actor: actorOf(caller),
     subject: subjectKey(check.subject),
     action: check.action.name,
     resource: resourceKey(check.resource),
@@ -118,6 +119,7 @@ function eventOf(evaluation: Evaluation, verdict: Verdict, id: string): AuditEve
     detail: {
       check: question.requested as unknown as JsonObject,
       message: verdict.message,
+      ...(caller.user === undefined ? {} : { caller: caller.id }),
       ...(options.dryRun ? { dry_run: true } : {}),
     },
   };
