@@ -7,8 +7,8 @@ export function appliedLine(
   { bundle, revision, changes }: AppliedAnswer,
   colours: Screen['colours'],
 ): string {
-  const counts = changes
-    ? `, ${counted(changes.added, 'rule')} added, ${changes.removed} removed`
-    : '';
+  const { added, removed } = changes ?? { added: 0, removed: 0 };
+  const counts =
+    added + removed === 0 ? '' : `, ${counted(added, 'rule')} added, ${removed} removed`;
   return `${colours.green('active')}: bundle ${bundle}, revision ${revision}${counts}`;
 }

@@ -13,8 +13,7 @@ export function decisionLines(decision: DecisionAnswer, colours: Colours): strin
     ['reason', reason],
     ...decision.rules.map((rule, index): Fact => [index === 0 ? 'rules' : '', ruleText(rule)]),
   ];
-  if (approval)
-    facts.push(['approval', `${approval.id} ${approval.status}${until(approval.expires_at)}`]);
+  if (approval) facts.push(['approval', `${approval.id} ${approval.status}${until(approval)}`]);
   if (rateLimit) {
     const { limit, remaining, reset } = rateLimit;
     facts.push(['quota', `${remaining} of ${limit} left, resets in ${reset} s`]);
@@ -40,8 +39,8 @@ function ruleText(rule: DecisionAnswer['rules'][number]): string {
   return `${rule.id ?? '?'}, ${rule.kind}: ${rule.outcome ?? '?'}${message}`;
 }
 
-function until(time: string | null | undefined): string {
-  return time ? ` until ${time}` : '';
+function until({ status, expires_at: time }: NonNullable<DecisionAnswer['approval']>): string {
+  return time && status !== 'used' ? ` until ${time}` : '';
 }
 
 /** How the decision came about: by which bundle, as whom, and what each step found. */

@@ -148,7 +148,7 @@ describe('the command line and a server', () => {
       ].join('\n'),
     );
     const applied = await run(['policy', 'apply', policies, '--expect', '1']);
-    assert.match(applied.stdout, /^active: bundle 2, revision \d+, 0 rules added, 0 removed\n$/);
+    assert.match(applied.stdout, /^active: bundle 2, revision \d+\n$/);
     assert.equal(await word(restart), 'approval_required');
     const again = await run(['policy', 'apply', policies]);
     assert.equal(again.stdout, 'nothing to do: this is bundle 2, active already\n');
@@ -157,7 +157,10 @@ describe('the command line and a server', () => {
     assert.equal(late.exitCode, 5);
     assert.match(late.stderr, /409 `bundle_moved`/);
 
-    assert.match((await run(['policy', 'rollback', '1'])).stdout, /^active: bundle 1, /);
+    assert.match(
+      (await run(['policy', 'rollback', '1'])).stdout,
+      /^active: bundle 1, revision \d+\n$/,
+    );
     assert.equal(await word(restart), 'allowed');
     assert.match((await run(['policy', 'history'])).stdout, /^ +2 +demo .*\n\* +1 +demo /m);
     assert.equal((await run(['policy', 'rollback', '99'])).exitCode, 5);
