@@ -47,11 +47,18 @@ export function createLogger(level: string, destination?: DestinationStream): Lo
       base: { pid: process.pid },
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
+      serializers: { err: errorMembers },
       // The finished line, so that child loggers, serializers and errors are covered alike.
       hooks: { streamWrite: (line) => maskText(maskMembers(line)) },
     },
     destination ?? openFd({ dest: 2, sync: false }),
   );
+}
+
+/** node-postgres hangs its whole client on an error: a page long, with what it connected by. */
+function errorMembers(error: Error): object {
+  const { client: _, ...members } = pino.stdSerializers.err(error) as { client?: unknown };
+  return members;
 }
 
 /** The text with every credential in it masked; for what is printed without the log. */

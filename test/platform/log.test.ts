@@ -21,6 +21,18 @@ describe('the log', () => {
     assert.ok(!Number.isNaN(Date.parse(time)));
   });
 
+  it('tells of an error what and where, and leaves out the database client that hangs on it', () => {
+    const { log, lines } = recordedLog();
+    const client = { secretKey: 12_345, connectionParameters: { host: 'db' } };
+    const cause = new Error('the socket closed');
+    log.warn({ err: Object.assign(new Error('lost', { cause }), { client, code: '57P01' }) }, 'x');
+    const { err } = JSON.parse(lines[0] ?? '');
+    assert.match(err.message, /^lost/);
+    assert.equal(err.code, '57P01');
+    assert.match(err.stack, /log\.test\.ts[\s\S]*the socket closed/);
+    assert.ok(!('client' in err));
+  });
+
   it('leaves out what is below its level', () => {
     const { log, lines } = recordedLog('warn');
     log.info('quiet');
