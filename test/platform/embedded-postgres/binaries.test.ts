@@ -40,7 +40,7 @@ describe('the programs of the embedded Postgres', function () {
   }
 
   it('are there for this machine', async () => {
-    const binaries = await findBinaries();
+    const binaries = await runnableBinaries(await findBinaries(), undefined, dir);
     assert.equal(binaries.major, '18');
     assert.match(versionSaidBy(binaries), /18\.4/);
   });
