@@ -5,7 +5,7 @@ import { readModelFile, type ModelFault } from './model-file.js';
 import { readsRules } from './matcher-faults.js';
 import { readDefinitions } from './read-definitions.js';
 import type { RequestToken } from './request-token.js';
-import { ruleFault, type RuleFault } from './rule-fault.js';
+import { createRuleCheck, type RuleFault } from './rule-fault.js';
 import { tenantFields } from './tenant-field.js';
 
 export type { ModelDefinitions, ModelOptions } from './definitions.js';
@@ -44,7 +44,7 @@ export function parseModel(
       hasDomain: hasDomain(definitions.requestTokens),
       readsRules: readsRules(definitions.matcher),
       tenantField: (ptype: string) => fields.get(ptype),
-      faultOf: (line: RuleLine) => ruleFault(line, definitions),
+      faultOf: createRuleCheck(definitions),
     }),
   };
 }

@@ -19,27 +19,51 @@ const MAX_VALUE_LENGTH = 4096;
  */
 const EFFECTS = ['allow', 'deny', 'indeterminate', 'intdeterminate'];
 
-/** What is wrong with a rule under a model, if anything: nothing that passes makes node-casbin throw for every request, hang, or run code. */
-export function ruleFault(line: RuleLine, model: ModelDefinitions): RuleFault | undefined {
+/** Says what is wrong with a value; undefined if nothing is. */
+type ValueCheck = (value: string) => string | undefined;
+
+/** A field of a rule type: its name, and what its values must pass besides being plain text. */
+interface Field {
+  readonly name: string;
+  readonly checks: readonly ValueCheck[];
+}
+
+/**
+ * Makes the check of rules under a model. No rule that passes makes node-casbin throw for every
+ * request, hang, or run code.
+ */
+export function createRuleCheck(
+  model: ModelDefinitions,
+): (line: RuleLine) => RuleFault | undefined {
+  const types = new Map<string, readonly Field[]>([['p', policyFields(model)]]);
+  for (const [type, arity] of model.roleTypes) {
+    types.set(type, roleFields(type, arity, model));
+  }
+  return (line) => ruleFault(line, types);
+}
+
+function ruleFault(
+  line: RuleLine,
+  types: ReadonlyMap<string, readonly Field[]>,
+): RuleFault | undefined {
   const [ptype, ...values] = line;
-  const names = fieldNames(ptype, model);
-  if (!names) {
-    const known = ['p', ...model.roleTypes.keys()].map((type) => `\`${type}\``).join(', ');
+  const fields = types.get(ptype);
+  if (!fields) {
+    const known = [...types.keys()].map((type) => `\`${type}\``).join(', ');
     return { message: `the rule type \`${ptype}\` is not known; this model has ${known}` };
   }
-  if (values.length !== names.length) {
+  if (values.length !== fields.length) {
+    const names = fields.map(({ name }) => name).join(', ');
     return {
-      message: `\`${ptype}\` takes ${names.length} values (${names.join(', ')}), not ${values.length}`,
+      message: `\`${ptype}\` takes ${fields.length} values (${names}), not ${values.length}`,
     };
   }
   for (const [field, value] of values.entries()) {
-    const message =
-      textFault(value) ??
-      (ptype === 'p'
-        ? policyFault(names[field] ?? '', value, model)
-        : roleFault(ptype, field, value, model));
-    if (message !== undefined) {
-      return { field, message };
+    for (const check of [textFault, ...(fields[field]?.checks ?? [])]) {
+      const message = check(value);
+      if (message !== undefined) {
+        return { field, message };
+      }
     }
   }
   return undefined;
@@ -69,14 +93,6 @@ export function parseRuleExpression(
     : parsed;
 }
 
-function fieldNames(ptype: string, model: ModelDefinitions): readonly string[] | undefined {
-  if (ptype === 'p') {
-    return model.policyTokens;
-  }
-  const arity = model.roleTypes.get(ptype);
-  return arity && ['name', 'role', 'tenant'].slice(0, arity);
-}
-
 function textFault(value: string): string | undefined {
   if (/[\p{Cc}\p{Surrogate}]/u.test(value)) {
     return 'the value holds a control character or half of a surrogate pair; remove it';
@@ -86,78 +102,61 @@ function textFault(value: string): string | undefined {
     : undefined;
 }
 
-function policyFault(name: string, value: string, model: ModelDefinitions): string | undefined {
-  if (name === 'priority' && !/^-?\d{1,15}$/.test(value)) {
-    return `the priority \`${value}\` is no whole number`;
-  }
-  if (name === 'eft' && !EFFECTS.includes(value)) {
-    return `the effect \`${value}\` is neither \`allow\` nor \`deny\``;
-  }
-  const use = fieldUses(model).get(name);
-  if (use?.evaluated) {
-    const parsed = parseRuleExpression(value, model);
-    return 'fault' in parsed ? parsed.fault : undefined;
-  }
-  return patternFault(value, use?.matchers ?? [], model);
-}
-
-/** What the matcher does with a field of a rule. */
-interface FieldUse {
-  readonly evaluated: boolean;
-  /** The functions that take it as their pattern. */
-  readonly matchers: readonly string[];
-}
-
-/** Worked out once for each matcher: a bundle may have a million rules. */
-const knownUses = new WeakMap<Expression, ReadonlyMap<string, FieldUse>>();
-
-function fieldUses(model: ModelDefinitions): ReadonlyMap<string, FieldUse> {
-  const known = knownUses.get(model.matcher);
-  if (known) {
-    return known;
-  }
+function policyFields(model: ModelDefinitions): readonly Field[] {
   const evaluated = evaluatedFields(model);
-  const uses = new Map(
-    model.policyTokens.map((name) => [
-      name,
-      { evaluated: evaluated.has(name), matchers: matchersOf(name, model.matcher) },
-    ]),
-  );
-  knownUses.set(model.matcher, uses);
-  return uses;
+  return model.policyTokens.map((name) => ({
+    name,
+    checks: evaluated.has(name)
+      ? [(value) => expressionFault(value, model)]
+      : [...(NAMED_CHECKS.get(name) ?? []), ...patternChecks(name, model)],
+  }));
 }
 
-function matchersOf(name: string, matcher: Expression): readonly string[] {
-  return [...within(matcher)].flatMap((part) => {
+/** Fields to which node-casbin itself gives a meaning. */
+const NAMED_CHECKS: ReadonlyMap<string, readonly ValueCheck[]> = new Map([
+  [
+    'priority',
+    [
+      (value: string) =>
+        /^-?\d{1,15}$/.test(value) ? undefined : `the priority \`${value}\` is no whole number`,
+    ],
+  ],
+  [
+    'eft',
+    [
+      (value: string) =>
+        EFFECTS.includes(value)
+          ? undefined
+          : `the effect \`${value}\` is neither \`allow\` nor \`deny\``,
+    ],
+  ],
+]);
+
+function expressionFault(value: string, model: ModelDefinitions): string | undefined {
+  const parsed = parseRuleExpression(value, model);
+  return 'fault' in parsed ? parsed.fault : undefined;
+}
+
+/** The value must be a pattern of each function that the matcher gives the field to. */
+function patternChecks(name: string, model: ModelDefinitions): readonly ValueCheck[] {
+  const functions = new Set<string>();
+  for (const part of within(model.matcher)) {
     const pattern = part.kind === 'call' ? part.args[1] : undefined;
-    const takesField = pattern?.kind === 'token' && pattern.of === 'p' && pattern.name === name;
-    return part.kind === 'call' && takesField ? [part.name] : [];
-  });
-}
-
-/** Whether the value can be a pattern of each function that the matcher gives its field to. */
-function patternFault(
-  value: string,
-  matchers: readonly string[],
-  model: ModelDefinitions,
-): string | undefined {
-  for (const matcher of matchers) {
-    const message = model.functions.get(matcher)?.patternFault(value);
-    if (message !== undefined) {
-      return message;
+    if (part.kind === 'call' && pattern?.kind === 'token' && pattern.of === 'p') {
+      if (pattern.name === name) {
+        functions.add(part.name);
+      }
     }
   }
-  return undefined;
+  return [...functions].flatMap((called) => model.functions.get(called)?.patternFault ?? []);
 }
 
-function roleFault(
-  ptype: string,
-  field: number,
-  value: string,
-  model: ModelDefinitions,
-): string | undefined {
-  const matcher = model.rolePatterns.get(ptype);
-  return matcher === undefined || field > 1
-    ? undefined
-    : model.functions.get(matcher)?.patternFault(value);
+function roleFields(type: string, arity: 2 | 3, model: ModelDefinitions): readonly Field[] {
+  const matcher = model.functions.get(model.rolePatterns.get(type) ?? '');
+  const checks = matcher ? [matcher.patternFault] : [];
+  const names = [
+    { name: 'name', checks },
+    { name: 'role', checks },
+  ];
+  return arity === 3 ? [...names, { name: 'tenant', checks: [] }] : names;
 }
