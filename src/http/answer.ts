@@ -40,23 +40,23 @@ function send(
 ): void {
   const { request, response, requestId } = exchange;
   if (response.headersSent || response.destroyed) return;
-  const bytes = text === undefined ? undefined : Buffer.from(text, 'utf8');
   const abandons = leavesMuchUnread(exchange);
   response.writeHead(status, {
-    ...(bytes === undefined ? {} : { 'Content-Length': bytes.length }),
+    ...(text === undefined ? {} : { 'Content-Length': Buffer.byteLength(text, 'utf8') }),
     'Cache-Control': 'no-store',
     'X-Content-Type-Options': 'nosniff',
     'X-Request-Id': requestId,
     ...(abandons || exchange.last ? { Connection: 'close' } : {}),
     ...headers,
   });
-  if (!abandons || bytes === undefined || request.method === 'HEAD') {
-    response.end(bytes);
+  if (!abandons || text === undefined || request.method === 'HEAD') {
+    // A string leaves with the headers in one write; bytes would take two.
+    response.end(text, 'utf8');
     return;
   }
   // The caller may still be sending: closing now would reset the connection under the answer. The
   // answer is complete once written; the end of it waits until the caller stops, or long enough.
-  response.write(bytes);
+  response.write(text, 'utf8');
   const end = (): void => {
     clearTimeout(timer);
     response.end();
