@@ -9,19 +9,19 @@ export interface ActivePolicy {
 }
 
 /**
- * Reads the active bundle, compiling each but once: what is stored under a number never changes.
+ * Reads the active bundle, compiling it but once: its digest tells whether it is still the same.
  *
  * @example
  * const read = activePolicyReader();
  * const policy = await read(transaction); // undefined before the first bundle
  */
 export function activePolicyReader(): (database: Database) => Promise<ActivePolicy | undefined> {
-  let known: { readonly number: number; readonly definition: Definition } | undefined;
+  let known: { readonly digest: string; readonly definition: Definition } | undefined;
   return async (database) => {
     const bundle = await activeBundle(database);
     if (bundle === undefined) return undefined;
-    if (known?.number !== bundle.bundle) {
-      known = { number: bundle.bundle, definition: await load(database, bundle.bundle) };
+    if (known?.digest !== bundle.digest) {
+      known = { digest: bundle.digest, definition: await load(database, bundle.bundle) };
     }
     return { bundle, definition: known.definition };
   };

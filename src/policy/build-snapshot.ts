@@ -74,5 +74,7 @@ async function onlyKeysChanged(
   { revision }: Snapshot,
 ): Promise<boolean> {
   const changes = await changesAfter(transaction, revision, MAX_CHANGES);
-  return changes.length < MAX_CHANGES && changes.every(({ kind }) => kind.startsWith('key.'));
+  // None at all: the database was set back to an older state, and nothing is known of it.
+  if (changes.length === 0 || changes.length === MAX_CHANGES) return false;
+  return changes.every(({ kind }) => kind.startsWith('key.'));
 }

@@ -34,7 +34,7 @@ export function compileBundle(files: BundleFiles, options: CompileOptions): Comp
   if (isFaulty(faults)) return { faults: inOrder(faults), warnings: inOrder(warnings) };
   if (definition === undefined) throw new Error('a bundle without faults has a definition');
 
-  warnings.push(...unknownRoleWarnings(definition.governance, rules.rules));
+  warnings.push(...unknownRoleWarnings(definition.governance, rules.rules, definition.model));
   const { name, modelName, model, settings, governance } = definition;
   return {
     bundle: {

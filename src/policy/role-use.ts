@@ -42,16 +42,25 @@ export function governanceRoleFaults(
 export function unknownRoleWarnings(
   governance: readonly GovernanceRule[],
   rules: readonly BundleRule[],
+  model: Model,
 ): BundleFault[] {
   const given = new Set<string>(DEFAULT_ROLES);
-  for (const { line } of rules) if (line[0] === 'g' && line[2] !== undefined) given.add(line[2]);
+  // Admins may give the roles that the bundle only lays down: what `p` rules allow is for roles too.
+  const roleFields = new Map([
+    ['g', 2],
+    ['p', model.policyTokens.indexOf('sub') + 1],
+  ]);
+  for (const { line } of rules) {
+    const role = line[roleFields.get(line[0]) ?? line.length];
+    if (role !== undefined) given.add(role);
+  }
   const deciding = new Set<string>([...given, ...SYSTEM_ROLES]);
   return governance.flatMap((rule) => [
     ...unknown(approverRoles(rule), deciding).map((role) =>
-      faultAt(rule, `no \`g\` rule of the bundle gives the approver role \`${role}\``),
+      faultAt(rule, `no rule of the bundle knows the approver role \`${role}\``),
     ),
     ...unknown(subjectRoles(rule), given).map((role) =>
-      faultAt(rule, `no \`g\` rule of the bundle gives the role \`${role}\``),
+      faultAt(rule, `no rule of the bundle knows the role \`${role}\``),
     ),
   ]);
 }

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { sql } from 'kysely';
 import { findEvents } from '../../src/audit/audit-query.js';
 import { Conflict, Forbidden, InvalidRequest, OwnedByBundle } from '../../src/errors.js';
+import { printRule } from '../../src/policy/rules-file.js';
 import type { RuleLine } from '../../src/vocabulary.js';
 import { ask, bundleOf, faultsOf, type PolicyFixture, policyFixture } from './support.js';
 
@@ -23,11 +24,12 @@ m = r.sub == p.sub && r.obj == p.obj && r.act == p.act
 
 describe('changing rules', () => {
   let fixture: PolicyFixture;
+  before(async () => void (fixture = await policyFixture()));
   beforeEach(async () => {
-    fixture = await policyFixture();
+    await fixture.reset();
     await fixture.service.apply({ files: bundleOf(RULES), actor: 'root' });
   });
-  afterEach(() => fixture.close());
+  after(() => fixture.close());
 
   const change = (
     add: readonly RuleLine[],
@@ -172,13 +174,8 @@ describe('changing rules', () => {
   });
 
   it('needs a bundle to say what fits', async () => {
-    const empty = await policyFixture();
-    try {
-      const adding = empty.service.changeRules({ add: [BOB], remove: [], actor });
-      await assert.rejects(adding, Conflict);
-    } finally {
-      await empty.close();
-    }
+    await fixture.reset();
+    await assert.rejects(change([BOB]), Conflict);
   });
 
   it('lists the rules in force by tenant, type and subject, page by page, with their source', async () => {
@@ -238,6 +235,31 @@ describe('changing rules', () => {
         const added = items.filter(({ source }) => source.admin).map(({ rule }) => rule);
         await change([], lines);
         assert.deepEqual(added, lines);
+      }),
+      { numRuns: 15 },
+    );
+  });
+
+  it('brings every value of a bundle back exactly as its author quoted it', async () => {
+    const value = fc
+      .oneof(
+        fc.constantFrom('__proto__', ' ', '"', ',', '# a', "it's", '🙂'),
+        fc.string({ unit: 'binary' }),
+      )
+      // oxlint-disable-next-line no-control-regex
+      .map((text) => text.replace(/[\u0000-\u001f\u007f-\u009f]|\p{Surrogate}/gu, ''));
+    const line = fc
+      .tuple(value, value)
+      .map(([subject, resource]): RuleLine => ['p', subject, 'acme', resource, 'read', 'allow']);
+    await fc.assert(
+      fc.asyncProperty(fc.uniqueArray(line, { selector: String }), async (lines) => {
+        const files = bundleOf(lines.map(printRule).join('\r\n'));
+        await fixture.service.apply({ files, actor: 'root' });
+        const { items } = await fixture.service.listRules({ limit: 200 });
+        assert.deepEqual(
+          items.map(({ rule }) => rule),
+          lines,
+        );
       }),
       { numRuns: 15 },
     );

@@ -255,13 +255,17 @@ describe('compiling a bundle', () => {
     const approval = (role: string) =>
       `rules:\n  - id: x\n    kind: approval-required\n    match: {roles: [editor, nobody, admin]}\n    approval: {stages: [{approvers: {roles: [${role}]}}]}\n`;
     const warnings = (role: string) =>
-      warningsOf(bundleOf('g, alice, editor, acme\n', { 'governance/a.yaml': approval(role) }));
-    const rest = 'governance/a.yaml:2:1: no `g` rule of the bundle gives the role `nobody`';
-    for (const role of ['approver', 'owner', 'tenant_admin', 'editor']) {
+      warningsOf(
+        bundleOf('g, alice, editor, acme\np, clerk, acme, o, read, allow\n', {
+          'governance/a.yaml': approval(role),
+        }),
+      );
+    const rest = 'governance/a.yaml:2:1: no rule of the bundle knows the role `nobody`';
+    for (const role of ['approver', 'owner', 'tenant_admin', 'editor', 'clerk']) {
       assert.deepEqual(warnings(role), [rest]);
     }
     assert.deepEqual(warnings('aprover'), [
-      'governance/a.yaml:2:1: no `g` rule of the bundle gives the approver role `aprover`',
+      'governance/a.yaml:2:1: no rule of the bundle knows the approver role `aprover`',
       rest,
     ]);
   });

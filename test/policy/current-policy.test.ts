@@ -14,8 +14,9 @@ describe('the policy in force', () => {
   let counts: { builds: number; failures: number; revision: number };
   let now: number;
 
+  before(async () => void (fixture = await policyFixture()));
   beforeEach(async () => {
-    fixture = await policyFixture();
+    await fixture.reset();
     await fixture.service.apply({ files: bundleOf(RULES), actor: 'root' });
     counts = { builds: 0, failures: 0, revision: -1 };
     now = 1_000;
@@ -33,10 +34,8 @@ describe('the policy in force', () => {
       },
     });
   });
-  afterEach(async () => {
-    await other.stop();
-    await fixture.close();
-  });
+  afterEach(() => other.stop());
+  after(() => fixture.close());
 
   const add = (...rules: RuleLine[]) =>
     fixture.service.changeRules({ add: rules, remove: [], actor: 'root' });
@@ -118,6 +117,19 @@ describe('the policy in force', () => {
     await add(BOB);
     await other.catchUp();
     assert.equal(mayWrite('bob'), 'allow');
+  });
+
+  it('reads everything again where the database was set back to an older state', async () => {
+    await add(BOB);
+    await other.start();
+    await fixture.reset();
+    await fixture.service.apply({
+      files: bundleOf(RULES.replace('alice', 'carol')),
+      actor: 'root',
+    });
+    await other.catchUp();
+    assert.equal(other.snapshot.revision, 1);
+    assert.deepEqual([mayWrite('bob'), mayWrite('carol')], ['deny', 'allow']);
   });
 
   it('keeps the last good snapshot when reading fails, and recovers', async () => {

@@ -9,6 +9,7 @@ import {
   type PolicyFixture,
   policyFixture,
   PRIORITY_MODEL,
+  TENANT_MODEL,
 } from './support.js';
 
 const EDITOR = 'p, editor, acme, document:*, write, allow\ng, alice, editor, acme\n';
@@ -17,8 +18,9 @@ const actor = 'root';
 
 describe('applying bundles', () => {
   let fixture: PolicyFixture;
-  beforeEach(async () => void (fixture = await policyFixture()));
-  afterEach(() => fixture.close());
+  before(async () => void (fixture = await policyFixture()));
+  beforeEach(() => fixture.reset());
+  after(() => fixture.close());
 
   const allows = (action: string, subject = 'alice') =>
     fixture.current.snapshot.engine.decide(ask('acme', subject, action, 'document:1')).effect;
@@ -221,6 +223,25 @@ describe('applying bundles', () => {
         [1, true],
       ],
     );
+  });
+
+  it('decides by the shipped model that a bundle was applied with, whatever ships later', async () => {
+    const { service, shippedModels } = fixture;
+    const files = (rules: string) =>
+      new Map([
+        ['bundle.yaml', 'name: test\nmodel: shipped\n'],
+        ['rules/a.csv', rules],
+      ]);
+    const rules = `p, alice, acme, *, read, allow\np, alice, acme, *, read, deny\n`;
+    shippedModels.set('shipped', PRIORITY_MODEL);
+    await service.apply({ files: files(rules), actor });
+    await service.apply({ files: bundleOf(EDITOR), actor });
+    shippedModels.set('shipped', TENANT_MODEL);
+    await service.activate({ bundle: 1, actor });
+    assert.equal(allows('read'), 'allow');
+    const renewed = await service.apply({ files: files(rules), actor });
+    assert.deepEqual([renewed.bundle, renewed.changed], [3, true]);
+    assert.equal(allows('read'), 'deny');
   });
 
   it('runs the tests again when a bundle is activated', async () => {

@@ -1,3 +1,4 @@
+import { sql } from 'kysely';
 import { createAuditRecorder } from '../../src/audit/recorder.js';
 import { InvalidBundle } from '../../src/errors.js';
 import type { BundleFiles, BundleTester } from '../../src/policy/compiled-bundle.js';
@@ -71,6 +72,9 @@ export interface PolicyFixture {
   readonly current: CurrentPolicy;
   /** What bundle tests come to; none fail unless it is replaced. */
   readonly tests: { run: BundleTester };
+  readonly shippedModels: Map<string, string>;
+  /** Empties the database and starts anew on it. */
+  reset(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -80,22 +84,34 @@ export async function policyFixture(): Promise<PolicyFixture> {
   const { database } = db;
   const clock = { now: () => Date.UTC(2026, 2, 30, 10) };
   const audit = createAuditRecorder({ database, mode: 'strict', log: silentLog, clock });
-  const current = createCurrentPolicy({ database, log: silentLog, poll: 3_600_000 });
-  const tests: { run: BundleTester } = { run: async () => [] };
-  const service = createPolicyService({
-    database,
-    audit,
-    current,
-    runTests: (bundle) => tests.run(bundle),
-    shippedModels: await loadShippedModels(),
-  });
-  await current.start();
-  const close = async () => {
-    await current.stop();
-    await audit.close();
-    await db.close();
+  const shippedModels = new Map(await loadShippedModels());
+  const start = async () => {
+    const current = createCurrentPolicy({ database, log: silentLog, poll: 3_600_000 });
+    const tests: { run: BundleTester } = { run: async () => [] };
+    const runTests: BundleTester = (bundle) => tests.run(bundle);
+    await current.start();
+    const service = createPolicyService({ database, audit, current, runTests, shippedModels });
+    return { current, tests, service };
   };
-  return { db, service, current, tests, close };
+  const fixture = {
+    db,
+    shippedModels,
+    ...(await start()),
+    reset: async () => {
+      await fixture.current.stop();
+      await database.transaction().execute(async (transaction) => {
+        await sql`SET LOCAL countersign.revision = '0'`.execute(transaction);
+        await sql`TRUNCATE change_log, casbin, audit_events CASCADE`.execute(transaction);
+      });
+      Object.assign(fixture, await start());
+    },
+    close: async () => {
+      await fixture.current.stop();
+      await audit.close();
+      await db.close();
+    },
+  };
+  return fixture;
 }
 
 /** The faults that a promise was refused with, as they are told. */
