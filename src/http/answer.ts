@@ -1,4 +1,4 @@
-import type { OutgoingHttpHeaders } from 'node:http';
+import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http';
 import { hasBody } from './body.js';
 import type { Exchange } from './exchange.js';
 import { answerable, logFailure, problemHeaders, problemOf } from './problem.js';
@@ -49,7 +49,7 @@ function send(
     ...(abandons || exchange.last ? { Connection: 'close' } : {}),
     ...headers,
   });
-  if (!abandons || text === undefined || request.method === 'HEAD') {
+  if (!abandons || !mayBeSending(request) || text === undefined || request.method === 'HEAD') {
     // A string leaves with the headers in one write; bytes would take two.
     response.end(text, 'utf8');
     return;
@@ -64,6 +64,11 @@ function send(
   };
   const timer = setTimeout(end, LINGER);
   request.once('end', end).once('error', end).once('close', end).resume();
+}
+
+/** A caller that waits for `100 Continue` and did not get it sends nothing. */
+function mayBeSending(request: IncomingMessage): boolean {
+  return request.headers.expect === undefined || request.readableDidRead;
 }
 
 function leavesMuchUnread({ request }: Exchange): boolean {

@@ -33,6 +33,12 @@ describe('docs/openapi.yaml', () => {
     );
   });
 
+  it('gives every operation a name of its own', () => {
+    const names = [...doc('openapi.yaml').matchAll(/operationId: (\w+)/g)].map(([, name]) => name);
+    assert.ok(names.length > 20);
+    assert.equal(new Set(names).size, names.length);
+  });
+
   it('names only codes that errors have', () => {
     const catalog = errorCatalog();
     const routes = allRoutes(stubServices() satisfies Services);

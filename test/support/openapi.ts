@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { Ajv2020 } from 'ajv/dist/2020.js';
+import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
 import { load } from 'js-yaml';
 
@@ -39,6 +39,12 @@ export function loadDocumented(): Documented {
   const ajv = new Ajv2020({ strict: false, allErrors: true });
   addFormats.default(ajv);
   ajv.addSchema({ $id: 'openapi', components: document.components });
+  const validators = new Map<object, ValidateFunction>();
+  const validatorOf = (schema: object): ValidateFunction => {
+    const known = validators.get(schema) ?? ajv.compile(absolute(schema) as object);
+    validators.set(schema, known);
+    return known;
+  };
   const operations = new Map<string, Operation>();
   for (const [path, methods] of Object.entries(document.paths)) {
     for (const [method, operation] of Object.entries(methods)) {
@@ -61,7 +67,7 @@ export function loadDocumented(): Documented {
       const content = response.content?.[type];
       assert.ok(content, `${operation} ${status} answers \`${type}\`, which is not documented`);
       if (!type.endsWith('json')) return;
-      const validate = ajv.compile(absolute(content.schema) as object);
+      const validate = validatorOf(content.schema);
       const valid = validate(JSON.parse(text));
       const faults = ajv.errorsText(validate.errors, { separator: '\n' });
       assert.ok(valid, `${operation} ${status} is not as documented:\n${faults}\n${text}`);
