@@ -51,34 +51,52 @@ function placeOf(error: ErrorObject, document: YamlDocument): Position {
  */
 export function ofFittingBranches(errors: readonly ErrorObject[]): ErrorObject[] {
   const dropped = new Set<ErrorObject>();
-  for (const choice of errors) {
-    if (choice.keyword !== 'anyOf' && choice.keyword !== 'oneOf') continue;
-    const branches = new Map<string, ErrorObject[]>();
-    for (const error of errors) {
-      const branch = branchOf(choice, error);
-      if (branch !== undefined) branches.set(branch, [...(branches.get(branch) ?? []), error]);
-    }
-    const fitting = [...branches.values()].find((inside) => !inside.some(isOfAnotherType(choice)));
-    for (const inside of branches.values()) {
+  errors.forEach((choice, index) => {
+    if (choice.keyword !== 'anyOf' && choice.keyword !== 'oneOf') return;
+    const branches = branchesOf(choice, errors, index);
+    const fitting = branches.find((inside) => !inside.some(isOfAnotherType(choice)));
+    for (const inside of branches) {
       if (inside !== fitting) for (const error of inside) dropped.add(error);
     }
     if (fitting) dropped.add(choice);
-  }
-  for (const { instancePath, params } of errors.filter((e) => e.keyword === 'discriminator')) {
-    const isMissingTag = (e: ErrorObject) =>
-      e.instancePath === instancePath && e.params['missingProperty'] === params['tag'];
-    for (const error of errors.filter(isMissingTag)) dropped.add(error);
+  });
+  const tags = new Map(
+    errors
+      .filter(({ keyword }) => keyword === 'discriminator')
+      .map(({ instancePath, params }): [string, unknown] => [instancePath, params['tag']]),
+  );
+  for (const error of errors) {
+    const missing: unknown = error.params['missingProperty'];
+    if (missing !== undefined && tags.get(error.instancePath) === missing) dropped.add(error);
   }
   // An `if`, a `propertyNames` and the like only say that a part failed; the part has its own fault.
   return errors.filter((error) => !dropped.has(error) && !OUTER.has(error.keyword));
+}
+
+/** The errors of each branch. Ajv tells them right before the choice itself. */
+function branchesOf(
+  choice: ErrorObject,
+  errors: readonly ErrorObject[],
+  index: number,
+): ErrorObject[][] {
+  const branches = new Map<string, ErrorObject[]>();
+  for (let before = index - 1; before >= 0; before -= 1) {
+    const error = errors[before];
+    const branch = error && branchOf(choice, error);
+    if (error === undefined || branch === undefined) break;
+    const inside = branches.get(branch);
+    if (inside) inside.push(error);
+    else branches.set(branch, [error]);
+  }
+  return [...branches.values()].reverse();
 }
 
 const OUTER = new Set(['if', 'propertyNames', 'not']);
 
 function branchOf(choice: ErrorObject, error: ErrorObject): string | undefined {
   const inside = `${choice.schemaPath}/`;
-  if (error === choice || !error.schemaPath.startsWith(inside)) return undefined;
-  if (!error.instancePath.startsWith(choice.instancePath)) return undefined;
+  if (!error.schemaPath.startsWith(inside)) return undefined;
+  if (!`${error.instancePath}/`.startsWith(`${choice.instancePath}/`)) return undefined;
   return error.schemaPath.slice(inside.length).split('/')[0];
 }
 

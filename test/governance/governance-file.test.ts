@@ -161,6 +161,14 @@ rules:
     assert.deepEqual(faultsOf('rules: []'), []);
   });
 
+  it('tells thousands of faults in a moment', () => {
+    const bad =
+      '  - {id: 1, kind: require-comment, match: {tenants: [X], actions: {}}, comment: {x: 1}}\n';
+    const start = performance.now();
+    assert.equal(faultsOf(`rules:\n${bad.repeat(5_000)}`).length, 20_000);
+    assert.ok(performance.now() - start < 15_000);
+  });
+
   const refused: [what: string, lines: string[], message: RegExp][] = [
     ['no id', ['kind: require-comment', 'comment: {}'], /the member `id` is missing/],
     [
