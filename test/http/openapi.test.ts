@@ -80,8 +80,25 @@ describe('docs/openapi.yaml and the running server', () => {
     await call('POST /check', {}, { body: { ...allowed, explain: 'yes' } });
   });
 
+  it('agree on repetitions with an Idempotency-Key', async () => {
+    const body = { tenant: 'acme', subject: 'mona', action: 'export', resource: 'report:q2' };
+    const again = (resource: string) =>
+      call<{ decision_id: string; code: string; rate_limit: { remaining: number } }>(
+        'POST /check',
+        {},
+        { body: { ...body, resource }, headers: { 'Idempotency-Key': 'export-1' } },
+      );
+    const first = await again('report:q2');
+    const second = await again('report:q2');
+    assert.equal(second.text, first.text);
+    assert.equal(second.headers.get('x-ratelimit-remaining'), '4');
+    const reused = await again('report:q3');
+    assert.equal(reused.status, 409);
+    assert.equal(reused.body.code, 'idempotency_key_reused');
+  });
+
   it('agree on rate limits, in body and headers', async () => {
-    const body = { tenant: 'acme', subject: 'mona', action: 'export', resource: 'report:q1' };
+    const body = { tenant: 'acme', subject: 'frank', action: 'export', resource: 'report:q1' };
     const headersOf = ({ headers }: Answered) =>
       ['limit', 'remaining', 'reset'].map((name) => headers.get(`x-ratelimit-${name}`));
     const first = await call<{ rate_limit: object }>('POST /check', {}, { body });
