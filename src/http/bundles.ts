@@ -2,7 +2,7 @@ import { Type } from '@sinclair/typebox';
 import { NotFound } from '../errors.js';
 import { actorOf } from '../identity/caller.js';
 import type { BundleSummary } from '../policy/bundle-store.js';
-import type { ApplyResult } from '../policy/policy-service.js';
+import type { ApplyResult } from '../policy/apply-bundle.js';
 import { BUNDLE_BODY_LIMIT } from './body.js';
 import { listOf, page, timestamp } from './fields.js';
 import { type Answer, guardedRoute, type Route } from './route.js';

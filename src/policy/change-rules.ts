@@ -5,7 +5,7 @@ import type { Database, DatabaseTransaction } from '../platform/database.js';
 import type { RuleLine } from '../vocabulary.js';
 import type { ActivePolicy } from './active-policy.js';
 import type { BundleStores } from './commit-bundle.js';
-import { addAdminRules, heldByBundle, removeAdminRules } from './rule-store.js';
+import { addAdminRules, heldByBundle, removeAdminRules } from './admin-rule-store.js';
 import { ruleFault, tenantField, tenantOf } from './rule-tenant.js';
 import { printRule } from './rules-file.js';
 

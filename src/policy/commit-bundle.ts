@@ -4,7 +4,7 @@ import type { Database, DatabaseTransaction } from '../platform/database.js';
 import { activeBundle, type BundleSummary } from './bundle-store.js';
 import type { CompiledBundle } from './compiled-bundle.js';
 import { installRules } from './install-rules.js';
-import type { RuleCounts } from './rule-store.js';
+import type { RuleCounts } from './bundle-rule-store.js';
 
 /** Another bundle is to become the active one. */
 export interface BundleChange {

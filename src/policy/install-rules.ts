@@ -3,12 +3,8 @@ import type { Database, DatabaseTransaction } from '../platform/database.js';
 import type { RuleLine } from '../vocabulary.js';
 import { modelPath } from './locate-model.js';
 import type { CompiledBundle } from './compiled-bundle.js';
-import {
-  adminRules,
-  replaceBundleRules,
-  retenantAdminRules,
-  type RuleCounts,
-} from './rule-store.js';
+import { adminRules, retenantAdminRules } from './admin-rule-store.js';
+import { replaceBundleRules, type RuleCounts } from './bundle-rule-store.js';
 import { ruleFault, tenantOf } from './rule-tenant.js';
 import { printRule } from './rules-file.js';
 

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { CountersignError, InvalidBundle } from '../errors.js';
 import { readBundleDirectory } from './bundle-directory.js';
 import { BUNDLE_FILE } from './bundle-settings.js';
-import type { ApplyResult, PolicyService } from './policy-service.js';
+import type { ApplyResult } from './apply-bundle.js';
+import type { PolicyService } from './policy-service.js';
 
 /** The actor of what the server applies by itself. */
 const ACTOR = 'policy-directory';

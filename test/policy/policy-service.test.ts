@@ -82,6 +82,24 @@ describe('applying bundles', () => {
     assert.equal(results.filter(({ changed }) => changed).length, 1);
   });
 
+  it('lets one of two win that expect the same bundle to be active', async () => {
+    await fixture.service.apply({ files: bundleOf(EDITOR), actor });
+    const results = await Promise.allSettled(
+      ['bob', 'carol'].map((name) =>
+        fixture.service.apply({
+          files: bundleOf(EDITOR.replace('alice', name)),
+          actor,
+          expectBundle: 1,
+        }),
+      ),
+    );
+    const refused = results.filter((result) => result.status === 'rejected');
+    assert.equal(refused.length, 1);
+    assert.ok(refused[0]?.reason instanceof BundleMoved);
+    const [winner] = results.flatMap((r) => (r.status === 'fulfilled' ? [r.value.bundle] : []));
+    assert.equal(winner, 2);
+  });
+
   it('refuses where another bundle than the expected one is active', async () => {
     await fixture.service.apply({ files: bundleOf(EDITOR), actor, expectBundle: 0 });
     await assert.rejects(
