@@ -28,6 +28,8 @@ export async function serve({ env, cwd, watch }: ServeOptions): Promise<number> 
   const strangers = unknownVariables(env);
   if (strangers.length > 0) log.warn({ variables: strangers }, 'nothing reads these variables');
   if (config.audit === 'off') log.warn('decisions are not stored: COUNTERSIGN_AUDIT is `off`');
+  if (config.workers !== 1)
+    log.warn('this version runs one process, whatever COUNTERSIGN_WORKERS says');
 
   const server = await startServer(config, { log, watch });
   announce(server, config, cwd);

@@ -12,7 +12,7 @@ import { startEmbeddedPostgres } from './platform/embedded-postgres/embedded-pos
 import type { Logger } from './platform/log.js';
 import type { Metrics } from './platform/metrics.js';
 import { migrateUp } from './platform/migrate.js';
-import { connectRedis, type RedisClient } from './platform/redis.js';
+import type { RedisClient } from './platform/redis.js';
 
 /** Something to close; run in the reverse order of opening. */
 export type Closer = () => Promise<unknown>;
@@ -46,7 +46,7 @@ export async function openStores(
   const database = openDatabase(url, telling, closers);
   await migrateUp(database);
   await installRootKey(database, config.rootKey ?? (await ensureRootKeyFile(config.dataDir)));
-  const redis = openRedis(config, telling.log, closers);
+  const redis = await openRedis(config, telling.log, closers);
   const limiter = openLimiter(config, { database, redis, clock: telling.clock });
   return { database, redis, limiter, failed };
 }
@@ -93,8 +93,14 @@ function countConnections(pool: Pool, { poolConnections }: Metrics): void {
   for (const event of ['connect', 'acquire', 'release', 'remove'] as const) pool.on(event, count);
 }
 
-function openRedis({ redisUrl }: Config, log: Logger, closers: Closer[]): RedisClient | undefined {
+async function openRedis(
+  { redisUrl }: Config,
+  log: Logger,
+  closers: Closer[],
+): Promise<RedisClient | undefined> {
   if (redisUrl === undefined) return undefined;
+  // A server without Redis starts faster without its client.
+  const { connectRedis } = await import('./platform/redis.js');
   const redis = connectRedis(redisUrl, log);
   closers.push(async () => redis.disconnect());
   return redis;

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { PolicyInForce } from './approvals/approval-service.js';
 import { createApprovalService } from './approvals/create-approval-service.js';
 import { findEvents } from './audit/audit-query.js';
+import { ensureAuditPartitions } from './audit/partitions.js';
 import { createAuditRecorder } from './audit/recorder.js';
 import { runBundleTests } from './decision/bundle-tests.js';
 import { createCheckService, type DecisionMetrics } from './decision/check-service.js';
@@ -88,6 +89,10 @@ async function build(
     redactPaths: () => current.snapshot.settings.redact,
   });
   closers.push(() => audit.close());
+  // Without them events are kept all the same, and moved when the recorder makes the partitions.
+  await ensureAuditPartitions(database, clock.now()).catch((error: unknown) =>
+    log.warn({ err: error }, 'the audit partitions could not be made ahead'),
+  );
   await current.start();
   closers.push(() => current.stop());
 
