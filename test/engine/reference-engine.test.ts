@@ -124,6 +124,16 @@ describe('the reference engine', () => {
     );
   });
 
+  it('holds more rules than a call can have arguments', () => {
+    const rules = Array.from(
+      { length: 200_000 },
+      (_, i): RuleLine => ['p', `u${i}`, 'document:1', 'read'],
+    );
+    const engine = engineOf(shippedModel('acl'), rules);
+    assert.deepEqual(engine.decide(checkOf({ sub: 'u5' })), { effect: 'allow', rule: rules[5] });
+    assert.equal(engine.size, 200_000);
+  });
+
   it('names the first rule for a matcher that reads none, as node-casbin does, yet denies without it', () => {
     const text = modelText({
       r: 'subject, resource',
@@ -317,9 +327,8 @@ describe('rules with expressions', () => {
       '"".sub.constructor.constructor("globalThis.pwned = 1")()',
       'readMember(r_subject,"r","properties")',
       'true) || (true',
-      'true',
     ];
-    for (const condition of hostile.slice(0, 4)) {
+    for (const condition of hostile) {
       const engine = createReferenceEngine(modelOf(text), [rule(condition)]);
       assert.deepEqual(
         engine.decide(checkOf()),
