@@ -1,5 +1,6 @@
 import { checkExpression } from './check-expression.js';
-import { parseExpression, type Expression } from './expression.js';
+import type { Expression } from './expression.js';
+import { parseExpression } from './parse-expression.js';
 import type { ModelEntry, ModelFault } from './model-file.js';
 import type { ModelDefinitions, ModelOptions } from './definitions.js';
 import type { NamedFunctions } from './named-functions.js';

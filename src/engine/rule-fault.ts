@@ -1,6 +1,7 @@
 import type { RuleLine } from '../vocabulary.js';
 import { checkExpression, within } from './check-expression.js';
-import { parseExpression, type Expression } from './expression.js';
+import type { Expression } from './expression.js';
+import { parseExpression } from './parse-expression.js';
 import { hasCommaGroup } from './list-syntax.js';
 import { evaluatedFields } from './matcher-faults.js';
 import type { ModelDefinitions } from './definitions.js';

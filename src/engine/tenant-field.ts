@@ -7,10 +7,13 @@ type Matched = Pick<ModelDefinitions, 'matcher' | 'requestTokens' | 'policyToken
 /** Comparisons that keep a rule of one tenant from answering for another. */
 const EQUALITY = new Set(['==', '===']);
 
+/** Finds its pattern anywhere: a rule of `acme` would speak for `acme-labs` too. */
+const UNANCHORED = new Set(['regexMatch']);
+
 /**
  * For each rule type the index of the value that names the rule's tenant: for `p` the field that the
- * matcher compares with the tenant, for role types of three fields the third. Empty for a model
- * without tenants.
+ * matcher compares with the tenant, if it does; for role types of three fields the third. Empty for
+ * a model without tenants.
  */
 export function tenantFields(model: Matched): ReadonlyMap<string, number> {
   const fields = new Map<string, number>();
@@ -19,13 +22,14 @@ export function tenantFields(model: Matched): ReadonlyMap<string, number> {
     return fields;
   }
   const compared = [...within(model.matcher)]
+    .filter((part) => part.kind !== 'call' || !UNANCHORED.has(part.name))
     .map((part) => operandsOf(part))
     .filter((operands) => operands.some(isTenant))
     .flatMap((operands) =>
       operands.filter((operand) => operand.kind === 'token' && operand.of === 'p'),
     )
     .map((operand) => (operand.kind === 'token' ? operand.name : ''));
-  const index = model.policyTokens.indexOf(compared[0] ?? 'dom');
+  const index = model.policyTokens.indexOf(compared[0] ?? '');
   if (index !== -1) {
     fields.set('p', index);
   }

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { createRequire } from 'node:module';
 import { newModel, Util } from 'casbin';
 import fc from 'fast-check';
-import { parseExpression, type Expression } from '../../src/engine/expression.js';
+import type { Expression } from '../../src/engine/expression.js';
+import { parseExpression } from '../../src/engine/parse-expression.js';
 import type { ExpressionPlace } from '../../src/engine/tokenizer.js';
 
 const require = createRequire(createRequire(import.meta.url).resolve('casbin'));
