@@ -5,7 +5,14 @@ import { findEvents } from '../../src/audit/audit-query.js';
 import { Conflict, Forbidden, InvalidRequest, OwnedByBundle } from '../../src/errors.js';
 import { printRule } from '../../src/policy/rules-file.js';
 import type { RuleLine } from '../../src/vocabulary.js';
-import { ask, bundleOf, faultsOf, type PolicyFixture, policyFixture } from './support.js';
+import {
+  ask,
+  bundleOf,
+  faultsOf,
+  type PolicyFixture,
+  policyFixture,
+  TENANT_MODEL,
+} from './support.js';
 
 const actor = 'key:ada';
 const RULES = 'p, editor, acme, document:*, write, allow\ng, alice, editor, acme\n';
@@ -150,6 +157,21 @@ describe('changing rules', () => {
       items.map(({ rule, tenant }) => [rule, tenant]),
       [[line, 'acme']],
     );
+  });
+
+  it('lets no caller of a tenant add rules that would speak for other tenants', async () => {
+    const models = [
+      TENANT_MODEL.replace('r.dom == p.dom', 'regexMatch(r.dom, p.dom)'),
+      TENANT_MODEL.replace('r.dom == p.dom && ', ''),
+    ];
+    for (const model of models) {
+      await fixture.service.apply({
+        files: bundleOf('', { 'models/test.conf': model }),
+        actor: 'root',
+      });
+      const line: RuleLine = ['p', 'editor', 'acme', 'document:*', 'read', 'allow'];
+      await assert.rejects(change([line], [], { callerTenant: 'acme' }), Forbidden);
+    }
   });
 
   it('refuses a bundle whose model cannot hold the rules of an admin, naming each', async () => {
