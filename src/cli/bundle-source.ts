@@ -77,7 +77,7 @@ export function refuseFaults(
     return new CommandFailed(EXIT.invalidBundle);
   }
   showWarnings(screen, warnings, pathOf);
-  screen.note(...faults.map((fault) => screen.colours.red(faultLine(fault, pathOf))));
+  screen.note(...faults.map((fault) => screen.noteColours.red(faultLine(fault, pathOf))));
   return new CommandFailed(EXIT.invalidBundle, `${counted(faults.length, 'fault')} in the bundle`);
 }
 

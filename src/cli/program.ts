@@ -1,20 +1,21 @@
 import { Command, CommanderError } from 'commander';
 import { SettingsError } from '../errors.js';
-import { addApproval } from './approval.js';
-import { addCheck } from './check.js';
 import { CommandFailed, EXIT } from './exit-codes.js';
-import { addKey } from './key.js';
-import { addMigrate } from './migrate.js';
-import { addPolicyApply } from './policy-apply.js';
-import { addPolicyDiff } from './policy-diff.js';
-import { addPolicyHistory } from './policy-history.js';
-import { addPolicyRollback } from './policy-rollback.js';
-import { addPolicyTest } from './policy-test.js';
-import { addPolicyValidate } from './policy-validate.js';
 import { createScreen } from './screen.js';
-import { addServe } from './serve.js';
 import type { Surroundings } from './surroundings.js';
 import { versionOf } from './version.js';
+
+type AddCommand = (program: Command, surroundings: Surroundings) => void;
+
+/** Loaded when asked for: `check` need not wait for all that it takes to compile a bundle. */
+const COMMANDS: Readonly<Record<string, () => Promise<AddCommand>>> = {
+  serve: async () => (await import('./serve.js')).addServe,
+  check: async () => (await import('./check.js')).addCheck,
+  policy: async () => (await import('./policy.js')).addPolicy,
+  approval: async () => (await import('./approval.js')).addApproval,
+  key: async () => (await import('./key.js')).addKey,
+  migrate: async () => (await import('./migrate.js')).addMigrate,
+};
 
 /** Runs one command line (without `node` and the script) to its end; gives the exit code. */
 export async function runCommandLine(
@@ -22,14 +23,16 @@ export async function runCommandLine(
   surroundings: Surroundings,
 ): Promise<number> {
   try {
-    await buildProgram(surroundings).parseAsync([...argv], { from: 'user' });
+    const program = await buildProgram(surroundings, argv[0]);
+    await program.parseAsync([...argv], { from: 'user' });
     return EXIT.done;
   } catch (error) {
     return showError(error, surroundings, argv.includes('--json'));
   }
 }
 
-function buildProgram(surroundings: Surroundings): Command {
+/** The program with the command that is asked for; with all of them where none is. */
+async function buildProgram(surroundings: Surroundings, asked = ''): Promise<Command> {
   const program = new Command('countersign')
     .description('Casbin decisions, governance rules, human approvals, and evidence')
     .version(versionOf())
@@ -39,18 +42,8 @@ function buildProgram(surroundings: Surroundings): Command {
       writeOut: (text) => void surroundings.stdout.write(text),
       writeErr: (text) => void surroundings.stderr.write(text),
     });
-  addServe(program, surroundings);
-  addCheck(program, surroundings);
-  const policy = program.command('policy').description('work on bundles of policy');
-  addPolicyValidate(policy, surroundings);
-  addPolicyTest(policy, surroundings);
-  addPolicyDiff(policy, surroundings);
-  addPolicyApply(policy, surroundings);
-  addPolicyRollback(policy, surroundings);
-  addPolicyHistory(policy, surroundings);
-  addApproval(program, surroundings);
-  addKey(program, surroundings);
-  addMigrate(program, surroundings);
+  const names = Object.hasOwn(COMMANDS, asked) ? [asked] : Object.keys(COMMANDS);
+  for (const name of names) (await COMMANDS[name]?.())?.(program, surroundings);
   return program;
 }
 

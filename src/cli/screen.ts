@@ -3,9 +3,14 @@ import ora from 'ora';
 import pc from 'picocolors';
 import type { Output, Surroundings } from './surroundings.js';
 
+type Colours = ReturnType<typeof pc.createColors>;
+
 /** How a command speaks: to people in lines, tables and colours, to machines in JSON. */
 export interface Screen {
-  readonly colours: ReturnType<typeof pc.createColors>;
+  /** For standard output. */
+  readonly colours: Colours;
+  /** For standard error. */
+  readonly noteColours: Colours;
   /** Lines on standard output. */
   say(...lines: string[]): void;
   /** Lines on standard error: notes beside the answer. */
@@ -20,10 +25,12 @@ export interface Screen {
 
 /** A screen over the given streams; colours only on a terminal, and never with `NO_COLOR`. */
 export function createScreen({ env, stdout, stderr }: Surroundings): Screen {
-  const colours = pc.createColors(stdout.isTTY === true && !env['NO_COLOR']);
+  const coloursOf = ({ isTTY = false }: Output) => pc.createColors(isTTY && !env['NO_COLOR']);
+  const colours = coloursOf(stdout);
   const say = (...lines: string[]): void => void stdout.write(`${lines.join('\n')}\n`);
   return {
     colours,
+    noteColours: coloursOf(stderr),
     say,
     note: (...lines) => void stderr.write(`${lines.join('\n')}\n`),
     data: (value) => say(JSON.stringify(value, undefined, 2)),
