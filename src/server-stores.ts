@@ -1,4 +1,3 @@
-import type { Pool } from 'pg';
 import type { Limiter } from './governance/limiter.js';
 import { createMemoryLimiter } from './governance/memory-limiter.js';
 import { createPostgresLimiter } from './governance/postgres-limiter.js';
@@ -7,7 +6,7 @@ import { installRootKey } from './identity/install-root-key.js';
 import { ensureRootKeyFile } from './identity/root-key.js';
 import type { Clock } from './platform/clock.js';
 import type { Config } from './platform/config.js';
-import { connectDatabase, type Database } from './platform/database.js';
+import { connectDatabase, type ConnectionOptions, type Database } from './platform/database.js';
 import { startEmbeddedPostgres } from './platform/embedded-postgres/embedded-postgres.js';
 import type { Logger } from './platform/log.js';
 import type { Metrics } from './platform/metrics.js';
@@ -19,7 +18,10 @@ export type Closer = () => Promise<unknown>;
 
 /** What the server keeps its state in. */
 export interface Stores {
+  /** For decisions: a query that is not answered within 2 seconds fails. */
   readonly database: Database;
+  /** For changes of the policy and for looking things up, which may take their time. */
+  readonly management: Database;
   readonly redis: RedisClient | undefined;
   readonly limiter: Limiter;
   /** Settles with the reason when the embedded database ends by itself; never rejects. */
@@ -33,6 +35,9 @@ interface Telling {
   readonly metrics: Metrics;
 }
 
+/** A decision waits this long for one answer of Postgres, in milliseconds. */
+const QUERY_TIMEOUT = 2_000;
+
 /**
  * Opens the stores that the settings name: the database, migrated and with its root key, and where
  * rate limits are counted. Everything opened adds its closer.
@@ -43,12 +48,13 @@ export async function openStores(
   closers: Closer[],
 ): Promise<Stores> {
   const { url, failed } = await locateDatabase(config, telling.log, closers);
-  const database = openDatabase(url, telling, closers);
-  await migrateUp(database);
-  await installRootKey(database, config.rootKey ?? (await ensureRootKeyFile(config.dataDir)));
+  const management = openDatabase(url, telling, closers, { max: 5 });
+  const database = openDatabase(url, telling, closers, { queryTimeout: QUERY_TIMEOUT });
+  await migrateUp(management);
+  await installRootKey(management, config.rootKey ?? (await ensureRootKeyFile(config.dataDir)));
   const redis = await openRedis(config, telling.log, closers);
   const limiter = openLimiter(config, { database, redis, clock: telling.clock });
-  return { database, redis, limiter, failed };
+  return { database, management, redis, limiter, failed };
 }
 
 /** Closes everything, the last opened first; a closer that fails keeps no other from its turn. */
@@ -75,22 +81,19 @@ async function locateDatabase(
   return embedded;
 }
 
-function openDatabase(url: string, { log, metrics }: Telling, closers: Closer[]): Database {
+function openDatabase(
+  url: string,
+  { log, metrics }: Telling,
+  closers: Closer[],
+  options: ConnectionOptions,
+): Database {
   const connection = connectDatabase(url, {
+    ...options,
     onError: (error) => log.warn({ err: error }, 'a connection to Postgres was lost'),
   });
   closers.push(() => connection.close());
-  countConnections(connection.pool, metrics);
+  metrics.watchPool(connection.pool);
   return connection.database;
-}
-
-function countConnections(pool: Pool, { poolConnections }: Metrics): void {
-  const count = (): void => {
-    poolConnections.set({ state: 'total' }, pool.totalCount);
-    poolConnections.set({ state: 'idle' }, pool.idleCount);
-    poolConnections.set({ state: 'waiting' }, pool.waitingCount);
-  };
-  for (const event of ['connect', 'acquire', 'release', 'remove'] as const) pool.on(event, count);
 }
 
 async function openRedis(

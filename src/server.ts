@@ -76,10 +76,10 @@ async function build(
   await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
   const metrics = createMetrics();
   const stores = await openStores(config, { log, clock, metrics }, closers);
-  const { database, limiter } = stores;
+  const { database, management, limiter } = stores;
 
   const shippedModels = await loadShippedModels();
-  const current = createCurrentPolicy({ database, log, metrics, clock });
+  const current = createCurrentPolicy({ database: management, log, metrics, clock });
   const audit = createAuditRecorder({
     database,
     mode: config.audit,
@@ -90,7 +90,7 @@ async function build(
   });
   closers.push(() => audit.close());
   // Without them events are kept all the same, and moved when the recorder makes the partitions.
-  await ensureAuditPartitions(database, clock.now()).catch((error: unknown) =>
+  await ensureAuditPartitions(management, clock.now()).catch((error: unknown) =>
     log.warn({ err: error }, 'the audit partitions could not be made ahead'),
   );
   await current.start();
@@ -98,7 +98,7 @@ async function build(
 
   const approvals = createApprovalService({ database, audit });
   const policy = createPolicyService({
-    database,
+    database: management,
     audit,
     current,
     runTests: runBundleTests,
@@ -128,7 +128,7 @@ async function build(
     async () => {
       await approvals.sweep();
       await approvals.cancelChanged(approvalTerms(current.snapshot));
-      await forgetOldAnswers(database);
+      await forgetOldAnswers(management);
     },
     log,
   );
@@ -143,8 +143,8 @@ async function build(
     checks,
     policy,
     approvals,
-    keys: createKeyService({ database, audit, current, clock }),
-    findEvents: (filter) => findEvents(database, filter),
+    keys: createKeyService({ database: management, audit, current, clock }),
+    findEvents: (filter) => findEvents(management, filter),
     health: createHealth({ stores, current, clock }),
     draining: () => draining,
   });

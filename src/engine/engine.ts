@@ -9,6 +9,9 @@ export type EngineAnswer =
   /** The matcher could not be evaluated, most often because it read an absent member. */
   | { readonly effect: 'error'; readonly message: string };
 
+/** A check, or as much of one as fills its `sub` where a bundle maps nothing else there. */
+export type SubjectOfCheck = Pick<Check, 'tenant' | 'subject'> & Partial<Check>;
+
 /**
  * A loaded model with its rules. Synchronous and without side effects; it never throws for anything
  * that a check can contain. Built whole, replaced whole.
@@ -23,7 +26,9 @@ export interface Engine {
    * The roles that `g` gives the `sub` of this check in its tenant: inherited ones too, at most 10
    * levels, in breadth-first order, without the subject itself. Empty where the model has no `g`.
    */
-  rolesOf(check: Pick<Check, 'tenant' | 'subject'>): readonly string[];
+  rolesOf(check: SubjectOfCheck): readonly string[];
   /** Whether `name` is the name of a role in the tenant: the right-hand side of some `g` rule there. */
   isRole(name: string, tenant: string): boolean;
+  /** Whether the `sub` of this check is itself the name of a role in its tenant. */
+  subjectIsRole(check: SubjectOfCheck): boolean;
 }

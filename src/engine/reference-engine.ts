@@ -1,5 +1,5 @@
 import { subjectKey, type Check, type RuleLine } from '../vocabulary.js';
-import type { Engine, EngineAnswer } from './engine.js';
+import type { Engine, EngineAnswer, SubjectOfCheck } from './engine.js';
 import { guardFunctions } from './guards.js';
 import { evaluatedFields } from './matcher-faults.js';
 import type { Model } from './model.js';
@@ -51,16 +51,24 @@ class ReferenceEngine implements Engine {
     }
   }
 
-  rolesOf(check: Pick<Check, 'tenant' | 'subject'>): readonly string[] {
-    const { tenant, subject } = check;
-    const path = this.#model.requestTokens.get('sub')?.path;
-    const sub = path && valueAt(path, { tenant, subject });
-    const name = typeof sub === 'string' ? sub : subjectKey(subject);
-    return this.#roles.get('g')?.rolesOf(name, this.#tenantOf('g', tenant)) ?? [];
+  rolesOf(check: SubjectOfCheck): readonly string[] {
+    const tenant = this.#tenantOf('g', check.tenant);
+    return this.#roles.get('g')?.rolesOf(this.#subOf(check), tenant) ?? [];
   }
 
   isRole(name: string, tenant: string): boolean {
     return this.#roles.get('g')?.isRole(name, this.#tenantOf('g', tenant)) ?? false;
+  }
+
+  subjectIsRole(check: SubjectOfCheck): boolean {
+    return this.isRole(this.#subOf(check), check.tenant);
+  }
+
+  /** What the model's `sub` is filled with; the subject's usual name where that is no text. */
+  #subOf(check: SubjectOfCheck): string {
+    const path = this.#model.requestTokens.get('sub')?.path;
+    const sub = path && valueAt(path, check);
+    return typeof sub === 'string' ? sub : subjectKey(check.subject);
   }
 
   #answer(allowed: boolean, rule: RuleLine | undefined): EngineAnswer {

@@ -18,8 +18,11 @@ export interface ConnectionOptions {
   readonly max?: number;
   /** Milliseconds to wait for a free connection; 2,000 unless given. */
   readonly connectTimeout?: number;
-  /** Milliseconds that one statement may take, on the server; none unless given. */
-  readonly statementTimeout?: number;
+  /**
+   * Milliseconds that one query may take, seen from here; no bound unless given. A connection that
+   * owes an answer for longer is closed: what comes after would only queue behind it.
+   */
+  readonly queryTimeout?: number;
   /** Told of every error on an idle connection: Postgres restarts must not end the process. */
   readonly onError?: (error: Error) => void;
 }
@@ -38,14 +41,33 @@ export function connectDatabase(url: string, options: ConnectionOptions = {}): C
     max: options.max ?? 10,
     connectionTimeoutMillis: options.connectTimeout ?? 2_000,
     application_name: 'countersign',
-    ...(options.statementTimeout === undefined
-      ? {}
-      : { statement_timeout: options.statementTimeout }),
+    keepAlive: true,
+    ...(options.queryTimeout === undefined ? {} : { query_timeout: options.queryTimeout }),
   });
   const report = options.onError ?? (() => {});
   pool.on('error', report);
   // A client that is checked out has no listener of the pool's: a killed backend would end the process.
-  pool.on('connect', (client) => client.on('error', report));
+  pool.on('connect', (client) => {
+    client.on('error', report);
+    if (options.queryTimeout !== undefined) closeWhereLate(client);
+  });
   const database: Database = new Kysely({ dialect: new PostgresDialect({ pool }) });
   return { database, pool, close: () => database.destroy() };
+}
+
+/** pg gives up waiting for a late answer, but would hand out the connection that still owes it. */
+function closeWhereLate(client: pg.PoolClient): void {
+  const ask = client.query.bind(client) as (...asked: unknown[]) => unknown;
+  const query = (...asked: unknown[]): unknown => {
+    const answer = ask(...asked);
+    if (answer instanceof Promise) {
+      answer.catch((error: unknown) => {
+        if (!(error instanceof Error) || error.message !== 'Query read timeout') return;
+        // With a query under way this destroys the socket, and the pool drops the client.
+        (client as unknown as pg.Client).end().catch(() => undefined);
+      });
+    }
+    return answer;
+  };
+  Object.assign(client, { query });
 }

@@ -4,6 +4,13 @@ import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom
 const CHECK_SECONDS = [0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1];
 const BUILD_SECONDS = [0.01, 0.05, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60];
 
+/** What is read of a pool of connections. */
+export interface WatchedPool {
+  readonly totalCount: number;
+  readonly idleCount: number;
+  readonly waitingCount: number;
+}
+
 /** Everything that `GET /metrics` shows, one member a metric; made by `createMetrics`. */
 export type Metrics = ReturnType<typeof createMetrics>;
 
@@ -17,8 +24,35 @@ export function createMetrics() {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const registers = [registry];
+  const pools: WatchedPool[] = [];
+  const connections = new Gauge({
+    name: 'countersign_pool_connections',
+    help: 'Connections to Postgres by state (total, idle), and calls that wait for one (waiting)',
+    labelNames: ['state'],
+    registers,
+    collect() {
+      const sum = (of: (pool: WatchedPool) => number): number =>
+        pools.reduce((total, pool) => total + of(pool), 0);
+      connections.set(
+        { state: 'total' },
+        sum((pool) => pool.totalCount),
+      );
+      connections.set(
+        { state: 'idle' },
+        sum((pool) => pool.idleCount),
+      );
+      connections.set(
+        { state: 'waiting' },
+        sum((pool) => pool.waitingCount),
+      );
+    },
+  });
   return {
     registry,
+    /** Counts the connections of a pool in from now on. */
+    watchPool(pool: WatchedPool): void {
+      pools.push(pool);
+    },
     decisions: new Counter({
       name: 'countersign_decisions_total',
       help: 'Decisions by outcome and reason',
@@ -65,12 +99,6 @@ export function createMetrics() {
     auditFailures: new Counter({
       name: 'countersign_audit_failures_total',
       help: 'Attempts to write audit events that failed; they are tried again',
-      registers,
-    }),
-    poolConnections: new Gauge({
-      name: 'countersign_pool_connections',
-      help: 'Connections to Postgres by state (total, idle, waiting)',
-      labelNames: ['state'],
       registers,
     }),
     httpRequests: new Counter({

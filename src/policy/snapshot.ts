@@ -35,6 +35,7 @@ export const emptyEngine: Engine = {
   decide: () => ({ effect: 'deny', explicit: false }),
   rolesOf: () => [],
   isRole: () => false,
+  subjectIsRole: () => false,
 };
 
 /** What a server holds before it has read anything: it knows no key and allows nothing. */

@@ -527,7 +527,7 @@ describe('approvals in Postgres', () => {
       const { id } = await opened();
       await opened(questionOf(checkOf({ tenant: 'globex' })));
       clock.time += 24 * HOUR;
-      const impatient = connectDatabase(db.url, { statementTimeout: 2_000 });
+      const impatient = connectDatabase(db.url, { queryTimeout: 2_000 });
       const sweeper = serviceAt(clock, impatient.database);
       try {
         await db.database.transaction().execute(async (transaction) => {

@@ -12,7 +12,7 @@ export function answerOfCasbin(check: Check, policy: Snapshot): EngineAnswer {
   if (tenants !== undefined && !tenants.includes(check.tenant)) {
     return { effect: 'deny', explicit: false };
   }
-  if (!rolesAsSubjects && policy.engine.isRole(subjectKey(check.subject), check.tenant)) {
+  if (!rolesAsSubjects && policy.engine.subjectIsRole(check)) {
     return { effect: 'deny', explicit: false };
   }
   return policy.engine.decide(check);
