@@ -23,8 +23,8 @@ interface WrittenRule {
   readonly when?: string;
 }
 
-const validateFile = compileSchema(governanceFileSchema);
-const validateRule = {
+const checkFile = compileSchema(governanceFileSchema);
+const ruleChecks = {
   'time-window': compileSchema(ruleSchema('time-window')),
   'require-comment': compileSchema(ruleSchema('require-comment')),
   'approval-required': compileSchema(ruleSchema('approval-required')),
@@ -41,7 +41,7 @@ export function compileGovernanceFile(file: string, text: string): CompiledGover
   if ('faults' in document) {
     return { rules: [], faults: document.faults.map((fault) => ({ file, ...fault })) };
   }
-  const faults: BundleFault[] = schemaFaults(validateFile, document).map((fault) => ({
+  const faults: BundleFault[] = schemaFaults(checkFile, document).map((fault) => ({
     file,
     ...fault,
   }));
@@ -126,11 +126,11 @@ function memberOf(value: unknown, name: string): unknown {
 
 function isWritten(rule: unknown): rule is WrittenRule {
   const kind = memberOf(rule, 'kind');
-  return isKind(kind) && validateRule[kind](rule);
+  return isKind(kind) && ruleChecks[kind](rule).length === 0;
 }
 
 function isKind(kind: unknown): kind is GovernanceKind {
-  return typeof kind === 'string' && Object.hasOwn(validateRule, kind);
+  return typeof kind === 'string' && Object.hasOwn(ruleChecks, kind);
 }
 
 function matchOf(written: WrittenRule['match'] = {}): Match {

@@ -2,34 +2,48 @@ import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.
 import { closest } from './closest.js';
 import { type Position, pointerTo, type YamlDocument, type YamlFault } from './yaml.js';
 
+/** Tells what keeps a value from a schema; nothing where the value is valid. */
+export type SchemaCheck = (value: unknown) => readonly ErrorObject[];
+
 /**
- * Compiles a JSON Schema for `schemaFaults`. `patternErrorMessage` beside a `pattern`, a `oneOf` or
+ * Readies a JSON Schema for `schemaFaults`. `patternErrorMessage` beside a `pattern`, a `oneOf` or
  * an `anyOf` says what was expected (editors show the same sentence); `discriminator` picks the one
  * branch of a `oneOf` whose faults are told.
+ *
+ * It is compiled at its first use: a program that needs few of its schemas starts faster.
  */
-export function compileSchema(schema: object): ValidateFunction {
-  return ajv.compile(schema);
+export function compileSchema(schema: object): SchemaCheck {
+  let validate: ValidateFunction | undefined;
+  return (value) => {
+    validate ??= sharedAjv().compile(schema);
+    return validate(value) ? [] : (validate.errors ?? []);
+  };
 }
 
 /** One for all schemas: making one costs more than compiling most schemas. */
-const ajv = new Ajv2020({
-  allErrors: true,
-  verbose: true,
-  discriminator: true,
-  strict: false,
-  // Ids name schemas for editors; two schemas that are made from one another may share theirs.
-  addUsedSchema: false,
-});
+function sharedAjv(): Ajv2020 {
+  ajv ??= new Ajv2020({
+    allErrors: true,
+    verbose: true,
+    discriminator: true,
+    strict: false,
+    // The schemas are our own; tests hold them against the meta-schema.
+    validateSchema: false,
+    // Ids name schemas for editors; two schemas that are made from one another may share theirs.
+    addUsedSchema: false,
+  });
+  return ajv;
+}
+
+let ajv: Ajv2020 | undefined;
 
 /**
  * Everything that keeps a YAML document from its schema, each with its place and a sentence for
  * people: ``unknown member `coment`, did you mean `comment`?``
  */
-export function schemaFaults(validate: ValidateFunction, document: YamlDocument): YamlFault[] {
+export function schemaFaults(check: SchemaCheck, document: YamlDocument): YamlFault[] {
   const value = document.value === undefined ? null : document.value;
-  if (validate(value)) return [];
-  const errors = ofFittingBranches(validate.errors ?? []);
-  const faults = errors.map((error) => ({
+  const faults = ofFittingBranches(check(value)).map((error) => ({
     ...placeOf(error, document),
     message: messageOf(error),
   }));

@@ -8,8 +8,8 @@ import type { BundleFiles, BundleSettings } from './compiled-bundle.js';
 /** The one file that every bundle has. */
 export const BUNDLE_FILE = 'bundle.yaml';
 
-const validate = compileSchema(BundleSchema);
-const validateModelPart = compileSchema({
+const check = compileSchema(BundleSchema);
+const checkModelPart = compileSchema({
   ...Type.Pick(BundleSchema, ['model', 'request', 'role_patterns']),
   additionalProperties: true,
 });
@@ -47,11 +47,11 @@ export function readBundleFile(
   }
   const places = parseYaml(text);
   if ('faults' in places) return { faults: places.faults.map(inBundleFile) };
-  const faults = schemaFaults(validate, places).map(inBundleFile);
+  const faults = schemaFaults(check, places).map(inBundleFile);
   const value = places.value as BundleDocument;
   return {
     document: faults.length === 0 ? value : undefined,
-    modelPart: schemaFaults(validateModelPart, places).length === 0 ? value : undefined,
+    modelPart: schemaFaults(checkModelPart, places).length === 0 ? value : undefined,
     places,
     faults,
   };

@@ -5,7 +5,7 @@ import { REASONS, type Reason } from '../vocabulary.js';
 import type { BundleTest } from './compiled-bundle.js';
 import { type TestsDocument, TestsSchema } from './tests-schema.js';
 
-const validate = compileSchema(TestsSchema);
+const check = compileSchema(TestsSchema);
 
 /** The tests of a file, and everything that is wrong with it. */
 export interface ParsedTests {
@@ -17,7 +17,7 @@ export interface ParsedTests {
 export function parseTests(file: string, text: string): ParsedTests {
   const places = parseYaml(text);
   if ('faults' in places) return { tests: [], faults: places.faults.map((f) => ({ file, ...f })) };
-  const schema = schemaFaults(validate, places);
+  const schema = schemaFaults(check, places);
   if (schema.length > 0) return { tests: [], faults: schema.map((f) => ({ file, ...f })) };
   const document = places.value as TestsDocument;
   const faults: BundleFault[] = [];
