@@ -1,7 +1,16 @@
 #!/usr/bin/env node
 import { runCommandLine } from './cli/program.js';
 
-process.exitCode = await runCommandLine(process.argv.slice(2), {
+// A reader that has seen enough, as `head` has, is no failure; a full disk is. Neither is a stack.
+process.stdout.on('error', ({ code, message }: NodeJS.ErrnoException) => {
+  if (code === 'EPIPE') return;
+  process.stderr.write(`error: the output cannot be written: ${message}\n`);
+  process.exitCode = 1;
+});
+// There is nobody left to tell.
+process.stderr.on('error', () => {});
+
+const exitCode = await runCommandLine(process.argv.slice(2), {
   env: process.env,
   cwd: process.cwd(),
   stdout: process.stdout,
@@ -10,3 +19,4 @@ process.exitCode = await runCommandLine(process.argv.slice(2), {
   // The other commands start faster without all that a server is made of.
   serve: async (options) => (await import('./serve.js')).serve(options),
 });
+process.exitCode ||= exitCode;

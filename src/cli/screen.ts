@@ -62,7 +62,9 @@ async function withSpinner<Result>(
   text: string,
   work: () => Promise<Result>,
 ): Promise<Result> {
-  if (stderr !== process.stderr || !process.stderr.isTTY) return work();
+  // A terminal of no width, as some runners give, would have ora clear lines without end.
+  const isTerminal = process.stderr.isTTY && process.stderr.columns > 0;
+  if (stderr !== process.stderr || !isTerminal) return work();
   const spinner = ora({ text, stream: process.stderr }).start();
   try {
     return await work();

@@ -5,6 +5,7 @@ import { promisify } from 'node:util';
 import {
   answering,
   commandLine,
+  hasPrograms,
   REPOSITORY,
   SHOP,
   temporaryDirectory,
@@ -244,7 +245,8 @@ describe('countersign policy, with a server', () => {
     assert.equal(ran.stdout, 'nothing to do: this is bundle 3, active already\n');
   });
 
-  it('records the git commit of a directory, unless it has changes since', async () => {
+  it('records the git commit of a directory, unless it has changes since', async function () {
+    if (!hasPrograms('git')) this.skip();
     const git = promisify(execFile);
     const commands = [
       ['init', '--quiet'],

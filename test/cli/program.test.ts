@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { InvalidBundle, SettingsError } from '../../src/errors.js';
-import { commandLine, REPOSITORY } from '../support/command-line.js';
+import { commandLine, hasPrograms, REPOSITORY } from '../support/command-line.js';
 
 describe('the command line', () => {
   it('shows its commands and is done', async () => {
@@ -85,5 +86,32 @@ describe('the command line', () => {
       assert.match('stderr' in error ? String(error.stderr) : '', /^docs\/bundle\.yaml:1:1: /m);
       return true;
     });
+  });
+
+  it('is content with a reader that has seen enough, and not with a full disk', async function () {
+    if (!hasPrograms('bash', 'head')) this.skip();
+    const run = promisify(execFile);
+    const command = `"${process.execPath}" --import tsx src/main.ts policy test policies`;
+    const piped = `(${command}; echo "exit $?" >&2) | head -n 1`;
+    const { stdout, stderr } = await run('bash', ['-c', piped], { cwd: REPOSITORY });
+    assert.equal(stdout, 'policies/tests/documents.yaml\n');
+    assert.equal(stderr, 'exit 0\n');
+    if (!existsSync('/dev/full')) return;
+    const full = run('bash', ['-c', `${command} > /dev/full`], { cwd: REPOSITORY });
+    await assert.rejects(full, (error: object) => {
+      assert.ok('code' in error && error.code === 1);
+      assert.match('stderr' in error ? String(error.stderr) : '', /^error: the output cannot be/);
+      return true;
+    });
+  });
+
+  it('ends on a terminal that has no width', async function () {
+    // Other systems have a `script` too, with other options.
+    if (process.platform !== 'linux' || !hasPrograms('script')) this.skip();
+    const command = `"${process.execPath}" --import tsx src/main.ts policy validate policies`;
+    const run = promisify(execFile);
+    const argv = ['-qec', command, '/dev/null'];
+    const { stdout } = await run('script', argv, { cwd: REPOSITORY, timeout: 15_000 });
+    assert.match(stdout, /valid/);
   });
 });

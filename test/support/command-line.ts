@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { mkdtemp, rm, mkdir, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -19,6 +20,11 @@ export interface Around {
   readonly serve?: (options: ServeOptions) => Promise<number>;
   /** Whether the streams are terminals. */
   readonly isTTY?: boolean;
+}
+
+/** Whether this machine has programs that a test would run; one that lacks them skips the test. */
+export function hasPrograms(...names: readonly string[]): boolean {
+  return names.every((name) => spawnSync(name, ['--version']).status === 0);
 }
 
 /** The repository: where the demo bundle is `policies`. */
