@@ -44,7 +44,11 @@ export function connectDatabase(url: string, options: ConnectionOptions = {}): C
     keepAlive: true,
     ...(options.queryTimeout === undefined ? {} : { query_timeout: options.queryTimeout }),
   });
-  const report = options.onError ?? (() => {});
+  let closing = false;
+  const report = (error: Error): void => {
+    // A connection that ends while we take leave is no news.
+    if (!closing) options.onError?.(error);
+  };
   pool.on('error', report);
   // A client that is checked out has no listener of the pool's: a killed backend would end the process.
   pool.on('connect', (client) => {
@@ -52,7 +56,11 @@ export function connectDatabase(url: string, options: ConnectionOptions = {}): C
     if (options.queryTimeout !== undefined) closeWhereLate(client);
   });
   const database: Database = new Kysely({ dialect: new PostgresDialect({ pool }) });
-  return { database, pool, close: () => database.destroy() };
+  const close = (): Promise<void> => {
+    closing = true;
+    return database.destroy();
+  };
+  return { database, pool, close };
 }
 
 /** pg gives up waiting for a late answer, but would hand out the connection that still owes it. */
