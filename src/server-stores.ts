@@ -18,6 +18,8 @@ export type Closer = () => Promise<unknown>;
 
 /** What the server keeps its state in. */
 export interface Stores {
+  /** Where Postgres is. */
+  readonly url: string;
   /** For decisions: a query that is not answered within 2 seconds fails. */
   readonly database: Database;
   /** For changes of the policy and for looking things up, which may take their time. */
@@ -54,7 +56,7 @@ export async function openStores(
   await installRootKey(management, config.rootKey ?? (await ensureRootKeyFile(config.dataDir)));
   const redis = await openRedis(config, telling.log, closers);
   const limiter = openLimiter(config, { database, redis, clock: telling.clock });
-  return { database, management, redis, limiter, failed };
+  return { url, database, management, redis, limiter, failed };
 }
 
 /** Closes everything, the last opened first; a closer that fails keeps no other from its turn. */

@@ -13,6 +13,7 @@ import { createApp } from './http/app.js';
 import { closeGently, listen } from './http/listen.js';
 import { answerable, logFailure, problemOf } from './http/problem.js';
 import { createKeyService } from './identity/key-service.js';
+import { listenForChanges } from './platform/change-listener.js';
 import { type Clock, systemClock } from './platform/clock.js';
 import type { Config } from './platform/config.js';
 import type { Logger } from './platform/log.js';
@@ -95,6 +96,16 @@ async function build(
   );
   await current.start();
   closers.push(() => current.stop());
+  closers.push(
+    await listenForChanges({
+      url: stores.url,
+      onChange: (revision = Number.POSITIVE_INFINITY) => {
+        // What fails is logged, and tried again, where it happens.
+        if (revision > current.snapshot.revision) current.catchUp().catch(() => undefined);
+      },
+      log,
+    }),
+  );
 
   const approvals = createApprovalService({ database, audit });
   const policy = createPolicyService({

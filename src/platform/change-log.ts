@@ -30,6 +30,9 @@ type Tables = {
   };
 };
 
+/** Where Postgres tells every listener of a change as it commits; the payload is the revision. */
+export const CHANGES_CHANNEL = 'countersign_changes';
+
 /** Serialises everything that makes a revision; any constant would do. */
 const REVISION_LOCK = 7_400_001;
 
@@ -77,6 +80,7 @@ export async function commitChange<Result>(
       .set({ kind, actor, tenant: tenant ?? null, detail: JSON.stringify(detail ?? {}) })
       .where('revision', '=', String(revision))
       .execute();
+    await sql`SELECT pg_notify(${CHANGES_CHANNEL}, ${String(revision)})`.execute(transaction);
     return { revision, result: outcome.result, changed: true };
   });
 }

@@ -1,0 +1,86 @@
+import assert from 'node:assert/strict';
+import { commitChange } from '../../src/platform/change-log.js';
+import { listenForChanges, type StopListening } from '../../src/platform/change-listener.js';
+import { type TestDatabase, testDatabase } from '../support/database.js';
+import { type TcpProxy, tcpProxy } from '../support/tcp-proxy.js';
+
+describe('listening for changes', () => {
+  let db: TestDatabase;
+  let proxy: TcpProxy;
+  let stop: StopListening;
+  const told: (number | undefined)[] = [];
+  let wake = () => {};
+  const log = { warn() {}, info() {} };
+
+  /** Resolves once the listener was told of `revision`, or of a new beginning. */
+  const toldOf = async (revision: number | undefined): Promise<void> => {
+    while (!told.includes(revision)) {
+      await new Promise<void>((resolve) => {
+        wake = resolve;
+      });
+    }
+  };
+  const change = async (): Promise<number> => {
+    const write = async () => ({ change: { kind: 'test', actor: 'root' }, result: undefined });
+    return (await commitChange(db.database, write)).revision;
+  };
+
+  before(async () => {
+    db = await testDatabase();
+    const url = new URL(db.url);
+    proxy = await tcpProxy({ host: url.hostname, port: Number(url.port || 5432) });
+    url.host = `127.0.0.1:${proxy.port}`;
+    stop = await listenForChanges({
+      url: url.href,
+      log,
+      onChange: (revision) => {
+        told.push(revision);
+        wake();
+      },
+    });
+  });
+  after(async () => {
+    await stop();
+    await proxy.cut();
+    await db.close();
+  });
+
+  it('begins by saying that something may have been missed', () => {
+    assert.deepEqual(told, [undefined]);
+  });
+
+  it('tells the revision of a change once it is committed', async () => {
+    await toldOf(await change());
+  });
+
+  it('tells nothing of what was not committed', async () => {
+    const before = told.length;
+    await assert.rejects(
+      commitChange(db.database, async () => {
+        throw new Error('no');
+      }),
+    );
+    await commitChange(db.database, async () => ({ unchanged: undefined }));
+    const next = await change();
+    await toldOf(next);
+    assert.deepEqual(told.slice(before), [next]);
+  });
+
+  it('connects again when the connection was lost, and says so', async () => {
+    told.length = 0;
+    await proxy.cut();
+    await change();
+    await proxy.mend();
+    await toldOf(undefined);
+    await toldOf(await change());
+  });
+
+  it('does not wait for a database that is away', async () => {
+    const stopOther = await listenForChanges({
+      url: 'postgresql://postgres@127.0.0.1:1/none',
+      log,
+      onChange: () => assert.fail('there is nothing to be told'),
+    });
+    await stopOther();
+  });
+});
