@@ -52,7 +52,9 @@ export class InvalidRequest extends CountersignError {
   readonly title = 'The request is not valid';
 
   constructor(message: string, errors: readonly FieldFault[] = [], options: ProblemOptions = {}) {
-    super(message, { ...options, members: { ...options.members, errors } });
+    // Callers may always read the list: where no member is to blame, the request as a whole is.
+    const listed = errors.length > 0 ? errors : [{ path: '', message }];
+    super(message, { ...options, members: { ...options.members, errors: listed } });
   }
 }
 

@@ -1,5 +1,6 @@
 import { type Static, type TSchema, Type } from '@sinclair/typebox';
 import { InvalidRequest } from '../errors.js';
+import { plainJsonFaults } from '../platform/json.js';
 import { compileSchema } from '../platform/schema.js';
 import type { Action, JsonObject, Resource, Subject } from '../vocabulary.js';
 
@@ -138,6 +139,8 @@ export function parseBatchBody(body: unknown): BatchBody {
 
 /** One item with its defaults; an item's member replaces the default's whole. Throws InvalidRequest. */
 export function parseBatchItem(item: unknown, defaults: BatchBody['defaults']): BatchItem {
+  const odd = plainJsonFaults(item);
+  if (odd.length > 0) throw new InvalidRequest('the check holds what is refused', odd);
   const merged =
     typeof item === 'object' && item !== null && !Array.isArray(item)
       ? { ...defaults, ...item }

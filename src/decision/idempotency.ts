@@ -1,11 +1,16 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import { sql } from 'kysely';
 import { Conflict, IdempotencyKeyReused, InvalidRequest } from '../errors.js';
 import type { Database } from '../platform/database.js';
-import { sha256Hex } from '../platform/json.js';
+import { canonicalJson, sha256Hex } from '../platform/json.js';
+import type { JsonValue } from '../vocabulary.js';
 
 /** How long an answer is kept for repetitions. */
 const KEPT = '10 minutes';
+/** Milliseconds that a repetition waits for the answer to the first call, and between two looks. */
+const PATIENCE = 5_000;
+const LOOK_AGAIN = 50;
 /** A claim whose server died may be taken over after this long. */
 const ABANDONED = '30 seconds';
 
@@ -15,7 +20,7 @@ export interface RepeatableCall {
   readonly caller: string;
   readonly key: string;
   readonly path: string;
-  readonly body: unknown;
+  readonly body: JsonValue;
 }
 
 /** The right to answer a call first; held until the answer is kept or the claim released. */
@@ -31,12 +36,13 @@ export interface Claim {
  * Answers a call once: a repetition within 10 minutes gets the answer that the first one got. Where
  * the first one ends in an error, a repetition may try again. Throws `InvalidRequest` where the key
  * is not 1 to 255 visible ASCII characters, `IdempotencyKeyReused` where it came with another body,
- * `Conflict` where the first call is still being answered.
+ * `Conflict` where the first call is still being answered after `wait` milliseconds.
  */
 export async function idempotently<Result>(
   database: Database,
   { caller, key, path, body }: RepeatableCall,
   answer: (claim: Claim) => Promise<Result>,
+  wait = PATIENCE,
 ): Promise<Result> {
   if (!/^[\x21-\x7e]{1,255}$/.test(key)) {
     throw new InvalidRequest(
@@ -46,10 +52,10 @@ export async function idempotently<Result>(
   const wanted = {
     caller,
     key,
-    body: sha256Hex(`${path}\n${JSON.stringify(body)}`),
+    body: sha256Hex(`${path}\n${canonicalJson(body)}`),
     claim: randomUUID(),
   };
-  const kept = await claimCall(database, wanted);
+  const kept = await claimOrWait(database, wanted, wait);
   if (kept !== undefined) return JSON.parse(kept) as Result;
   try {
     const result = await answer(wanted);
@@ -67,8 +73,29 @@ interface Row {
   readonly answer: string | null;
 }
 
-/** Claims a call; or finds its answer, as text. */
-async function claimCall(database: Database, wanted: Claim): Promise<string | undefined> {
+/** Claims a call; or finds its answer, as text, once it is there. */
+async function claimOrWait(
+  database: Database,
+  wanted: Claim,
+  wait: number,
+): Promise<string | undefined> {
+  for (let waited = 0; ; waited += LOOK_AGAIN) {
+    const found = await claimCall(database, wanted);
+    if (found !== 'answering') return found?.answer;
+    if (waited >= wait) {
+      throw new Conflict('the first request with this `Idempotency-Key` is still being answered', {
+        retryAfter: 1,
+      });
+    }
+    await delay(LOOK_AGAIN);
+  }
+}
+
+/** Undefined where the call is claimed. */
+async function claimCall(
+  database: Database,
+  wanted: Claim,
+): Promise<{ readonly answer: string } | 'answering' | undefined> {
   const { caller, key, body, claim } = wanted;
   // One statement: of two that race, the second sees the first's row.
   const { rows } = await sql<Row>`
@@ -87,12 +114,7 @@ async function claimCall(database: Database, wanted: Claim): Promise<string | un
       'this `Idempotency-Key` came before with another body; use a new key for a new request',
     );
   }
-  if (row.answer === null) {
-    throw new Conflict('the first request with this `Idempotency-Key` is still being answered', {
-      retryAfter: 1,
-    });
-  }
-  return row.answer;
+  return row.answer === null ? 'answering' : { answer: row.answer };
 }
 
 const isOver = sql`(

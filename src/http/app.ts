@@ -8,7 +8,7 @@ import {
 import type { Duplex } from 'node:stream';
 import express, { type ErrorRequestHandler, type Express, type RequestHandler } from 'express';
 import helmet from 'helmet';
-import { MethodNotAllowed } from '../errors.js';
+import { InvalidRequest, MethodNotAllowed } from '../errors.js';
 import { answerError, sendAnswer } from './answer.js';
 import { refuseMalformed } from './client-error.js';
 import { beginExchange, type Exchange } from './exchange.js';
@@ -29,6 +29,8 @@ const BOUNDS = {
   keepAliveTimeout: 65_000,
   connectionsCheckingInterval: 2_000,
   maxHeaderSize: 16 * 1024,
+  // Its absence is refused by ourselves, as every other fault is.
+  requireHostHeader: false,
 } satisfies ServerOptions;
 
 /** Makes the server: not listening yet, and closed by its owner. `bounds` replace the usual ones. */
@@ -46,6 +48,10 @@ export function createApp(services: Services, bounds: Partial<typeof BOUNDS> = {
     response.on('error', () => undefined);
     const exchange = beginExchange(request, response, services.draining());
     observeExchange(exchange, services);
+    if (request.headers.host === undefined && request.httpVersion === '1.1') {
+      answerError(exchange, new InvalidRequest('HTTP/1.1 needs the header `Host`'), services.log);
+      return;
+    }
     const route = hot.get(request.url ?? '');
     if (route !== undefined && route.method === request.method) {
       void serve(exchange, route, {}, services);

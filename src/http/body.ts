@@ -7,6 +7,16 @@ import type { JsonObject } from '../vocabulary.js';
 /** Largest body of every path but those of bundles. */
 export const BODY_LIMIT = 1024 * 1024;
 
+/** How a route takes its body. */
+export interface BodyTerms {
+  /** Bytes. */
+  readonly limit: number;
+  /** Whether a request without a body counts as `{}`. */
+  readonly optional?: boolean;
+  /** A member whose value the handler holds to plain JSON itself, entry by entry. */
+  readonly items?: string | undefined;
+}
+
 /** Largest body of the bundle paths: 64 MiB of files, each byte of which JSON may escape. */
 export const BUNDLE_BODY_LIMIT = 2 * 64 * 1024 * 1024;
 
@@ -20,13 +30,13 @@ const JSON_TYPE = /^application\/json\s*(?:;\s*charset\s*=\s*(?:"utf-8"|utf-8)\s
 export async function readJsonObject(
   request: IncomingMessage,
   response: ServerResponse,
-  { limit, optional = false }: { readonly limit: number; readonly optional?: boolean },
+  { limit, optional = false, items }: BodyTerms,
 ): Promise<JsonObject> {
   if (optional && !hasBody(request)) return {};
   refuseOtherThanJson(request);
   const bytes = await readBytes(request, response, limit);
   if (optional && bytes.length === 0) return {};
-  return parseObject(bytes);
+  return parseObject(bytes, items);
 }
 
 /** Whether the head of the request announces a body. */
@@ -87,7 +97,7 @@ function tooLarge(limit: number): PayloadTooLarge {
   return new PayloadTooLarge(`the body may be ${limit / 1024 / 1024} MiB at most here`);
 }
 
-function parseObject(bytes: Buffer): JsonObject {
+function parseObject(bytes: Buffer, items: string | undefined): JsonObject {
   if (!isUtf8(bytes)) throw new InvalidRequest('the body is not valid UTF-8');
   let value: unknown;
   try {
@@ -98,7 +108,7 @@ function parseObject(bytes: Buffer): JsonObject {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new InvalidRequest('the body must be a JSON object');
   }
-  const faults = plainJsonFaults(value);
+  const faults = plainJsonFaults(items === undefined ? value : { ...value, [items]: null });
   if (faults.length > 0) throw new InvalidRequest('the body holds what is refused', faults);
   // The checks above are what makes this true.
   return value as JsonObject;

@@ -114,6 +114,8 @@ interface GuardedTerms<Query extends TObject, Body extends TSchema> extends Rout
   readonly bodyOptional?: boolean;
   /** Whether the handler holds the body against its schema itself. */
   readonly bodyUnchecked?: boolean;
+  /** See `BodyTerms`. */
+  readonly items?: string;
   readonly handle: (call: Call<Static<Query>, Static<Body>>) => Promise<Answer>;
 }
 
@@ -167,14 +169,16 @@ function bodyOf({
   bodyLimit = BODY_LIMIT,
   bodyOptional = false,
   bodyUnchecked = false,
+  items,
 }: {
   body?: TSchema;
   bodyLimit?: number;
   bodyOptional?: boolean;
   bodyUnchecked?: boolean;
+  items?: string;
 }): GuardedRoute['body'] {
   if (body === undefined) return undefined;
-  const terms = { schema: body, limit: bodyLimit, optional: bodyOptional };
+  const terms = { schema: body, limit: bodyLimit, optional: bodyOptional, items };
   if (bodyUnchecked) return { ...terms, parse: (value) => value };
   const faultsOf = compileSchema(body);
   const parse = (value: unknown): unknown => {

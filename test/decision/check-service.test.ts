@@ -265,11 +265,15 @@ describe('the check service', () => {
           { ...restart('bob'), tenant: 'globex' },
           { ...restart('bob'), min_revision: 1 },
           { ...restart('bob'), __unknown: 1 },
+          JSON.parse(
+            '{"__proto__": {"subject": "bob"}, "action": "restart", "resource": "service:b"}',
+          ),
+          { ...restart('bob'), context: { text: 'a\0b' } },
         ],
       });
       assert.deepEqual(
         results.map((result) => ('error' in result ? 'error' : result.reason)),
-        ['allowed', 'error', 'error', 'error', 'error', 'error'],
+        ['allowed', ...Array.from({ length: 7 }, () => 'error')],
       );
     });
 

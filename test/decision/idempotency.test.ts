@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { sql } from 'kysely';
 import { Conflict, IdempotencyKeyReused, InvalidRequest } from '../../src/errors.js';
 import { forgetOldAnswers, idempotently, keepAnswer } from '../../src/decision/idempotency.js';
+import type { JsonObject } from '../../src/vocabulary.js';
 import { type TestDatabase, testDatabase } from '../support/database.js';
 
 describe('a call with an Idempotency-Key', () => {
@@ -12,7 +13,7 @@ describe('a call with an Idempotency-Key', () => {
   after(() => db.close());
 
   let calls = 0;
-  const call = (key: string, body: object = { n: 1 }, caller = 'key:1') =>
+  const call = (key: string, body: JsonObject = { n: 1 }, caller = 'key:1') =>
     idempotently(db.database, { caller, key, path: '/check', body }, async () => {
       calls += 1;
       return { answer: calls };
@@ -22,6 +23,11 @@ describe('a call with an Idempotency-Key', () => {
     const first = await call('same');
     assert.deepEqual(await call('same'), first);
     assert.notDeepEqual(await call('other'), first);
+  });
+
+  it('is the same with its members in another order', async () => {
+    const first = await call('order', { a: 1, b: { c: 2, d: 3 } });
+    assert.deepEqual(await call('order', { b: { d: 3, c: 2 }, a: 1 }), first);
   });
 
   it('is another call for another caller', async () => {
@@ -41,7 +47,7 @@ describe('a call with an Idempotency-Key', () => {
     );
   });
 
-  it('is refused while the first is being answered', async () => {
+  it('waits for the answer to the first, but not for ever', async () => {
     let begun = () => {};
     let finish = (_: object) => {};
     const started = new Promise<void>((resolve) => {
@@ -57,10 +63,15 @@ describe('a call with an Idempotency-Key', () => {
         }),
     );
     await started;
-    await assert.rejects(call('slow'), Conflict);
+    const impatient = { caller: 'key:1', key: 'slow', path: '/check', body: { n: 1 } };
+    await assert.rejects(
+      idempotently(db.database, impatient, async () => 'again', 0),
+      Conflict,
+    );
+    const patient = call('slow');
     finish({ answer: 'late' });
     await first;
-    assert.deepEqual(await call('slow'), { answer: 'late' });
+    assert.deepEqual(await patient, { answer: 'late' });
   });
 
   it('may be tried again after an error', async () => {
