@@ -57,7 +57,11 @@ export async function applyBundle(
   const { bundle: compiled, warnings } = compile(files, options);
   const kept = keptFiles(files, compiled.modelName);
   const digest = digestOf(kept, compiled.model.text);
-  const isSame = (active: BundleSummary) => active.digest === digest.toString('hex');
+  // Whoever expects another bundle must look first, even where nothing would change.
+  const isSame = (active: BundleSummary): boolean => {
+    refuseMoved(active, expectBundle);
+    return active.digest === digest.toString('hex');
+  };
 
   const before = await activeBundle(options.database);
   if (before && isSame(before)) {

@@ -54,7 +54,7 @@ describe('applying bundles', () => {
     const files = bundleOf({ 'rules/a.csv': EDITOR, 'rules/b.csv': READER });
     await fixture.service.apply({ files, actor });
     const again = new Map([...files].reverse());
-    const result = await fixture.service.apply({ files: again, actor, expectBundle: 7 });
+    const result = await fixture.service.apply({ files: again, actor, expectBundle: 1 });
     assert.deepEqual(
       { ...result, warnings: [] },
       {
@@ -66,6 +66,12 @@ describe('applying bundles', () => {
       },
     );
     assert.equal(await latestRevision(fixture.db.database), 1);
+  });
+
+  it('refuses whoever expects another bundle, even with the bundle that is active', async () => {
+    const files = bundleOf(EDITOR);
+    await fixture.service.apply({ files, actor });
+    await assert.rejects(fixture.service.apply({ files, actor, expectBundle: 7 }), BundleMoved);
   });
 
   it('applies one of two equal bundles that come at once', async () => {
