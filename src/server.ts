@@ -1,11 +1,11 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import type { Server } from 'node:http';
 import { join } from 'node:path';
-import type { PolicyInForce } from './approvals/approval-service.js';
 import { createApprovalService } from './approvals/create-approval-service.js';
 import { findEvents } from './audit/audit-query.js';
 import { ensureAuditPartitions } from './audit/partitions.js';
 import { createAuditRecorder } from './audit/recorder.js';
+import { approvalTerms } from './decision/approval-terms.js';
 import { runBundleTests } from './decision/bundle-tests.js';
 import { createCheckService, type DecisionMetrics } from './decision/check-service.js';
 import { forgetOldAnswers } from './decision/idempotency.js';
@@ -22,7 +22,6 @@ import { repeat } from './platform/repeat.js';
 import { createCurrentPolicy } from './policy/current-policy.js';
 import { applyAtFirstStart, watchDirectory } from './policy/policy-directory.js';
 import { createPolicyService, type PolicyService } from './policy/policy-service.js';
-import type { Snapshot } from './policy/snapshot.js';
 import { loadShippedModels } from './policy/shipped-models.js';
 import { createHealth } from './server-health.js';
 import { closeAll, type Closer, openStores } from './server-stores.js';
@@ -80,7 +79,16 @@ async function build(
   const { database, management, limiter } = stores;
 
   const shippedModels = await loadShippedModels();
-  const current = createCurrentPolicy({ database: management, log, metrics, clock });
+  // Until there is housekeeping, its first round will do.
+  let sweepSoon = (): void => {};
+  const current = createCurrentPolicy({
+    database: management,
+    log,
+    metrics,
+    clock,
+    // Requests that a new policy leaves behind are cancelled as soon as it is in force.
+    onSwap: () => sweepSoon(),
+  });
   const audit = createAuditRecorder({
     database,
     mode: config.audit,
@@ -107,7 +115,8 @@ async function build(
     }),
   );
 
-  const approvals = createApprovalService({ database, audit });
+  const policyInForce = () => approvalTerms(current.snapshot, clock);
+  const approvals = createApprovalService({ database, audit, policyInForce });
   const policy = createPolicyService({
     database: management,
     audit,
@@ -138,11 +147,12 @@ async function build(
     HOUSEKEEPING,
     async () => {
       await approvals.sweep();
-      await approvals.cancelChanged(approvalTerms(current.snapshot));
+      await approvals.cancelChanged(policyInForce());
       await forgetOldAnswers(management);
     },
     log,
   );
+  sweepSoon = () => housekeeping.soon();
   closers.push(() => housekeeping.stop());
 
   const http = createApp({
@@ -190,11 +200,4 @@ function decisionMetrics(metrics: Metrics): DecisionMetrics {
       if (reason === 'evaluation_error') metrics.evaluationErrors.inc();
     },
   };
-}
-
-function approvalTerms({ revision, governance, settings }: Snapshot): PolicyInForce {
-  const digests = governance.rules
-    .filter((rule) => rule.kind === 'approval-required')
-    .map((rule) => rule.digest);
-  return { revision, digests, bind: settings.bind };
 }

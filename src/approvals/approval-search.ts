@@ -1,9 +1,9 @@
 import { type RawBuilder, sql } from 'kysely';
 import type { Database } from '../platform/database.js';
 import type { ApprovalStatus } from './approval.js';
-import { type ApprovalRow, approvalOf } from './approval-row.js';
-import type { Acting, ApprovalListing } from './approval-service.js';
-import type { Read } from './approval-store.js';
+import type { ApprovalRow } from './approval-row.js';
+import type { Acting, ApprovalListing, PolicyInForce } from './approval-service.js';
+import { hasChanged, type Read, readOf } from './approval-store.js';
 import { namesOf, subjectNamesOf } from './eligibility.js';
 
 type Condition = RawBuilder<boolean>;
@@ -16,32 +16,40 @@ export interface Page {
   readonly next: string | null;
 }
 
+/** By what the status of an approval is read: the moment, and the policy in force. */
+export interface Standing {
+  readonly moment: RawBuilder<Date>;
+  readonly policy: PolicyInForce | undefined;
+}
+
 /** Finds the approvals that a caller may see, newest first. The caller must reach `listing.tenant`. */
 export async function searchApprovals(
   database: Database,
-  moment: RawBuilder<Date>,
+  standing: Standing,
   acting: Acting,
   listing: ApprovalListing,
 ): Promise<Page> {
   const tenant = listing.tenant ?? acting.caller.tenant;
   const limit = listing.limit ?? DEFAULT_LIMIT;
-  const conditions: Condition[] = [await viewCondition(database, moment, acting, listing, tenant)];
+  const conditions: Condition[] = [
+    await viewCondition(database, standing, acting, listing, tenant),
+  ];
   if (tenant !== undefined) conditions.push(sql`tenant = ${tenant}`);
-  if (listing.status !== undefined) conditions.push(hasStatus(listing.status, moment));
+  if (listing.status !== undefined) conditions.push(hasStatus(listing.status, standing));
   if (listing.after !== undefined) conditions.push(sql`id < ${listing.after}`);
   const { rows } = await sql<ApprovalRow & { now: Date }>`
-    SELECT approvals.*, ${moment} AS now FROM approvals
+    SELECT approvals.*, ${standing.moment} AS now FROM approvals
     WHERE ${every(conditions)} ORDER BY id DESC LIMIT ${limit + 1}`.execute(database);
   const page = rows.slice(0, limit);
   return {
-    reads: page.map((row) => ({ approval: approvalOf(row), now: row.now.getTime() })),
+    reads: page.map(readOf),
     next: rows.length > limit ? (page.at(-1)?.id ?? null) : null,
   };
 }
 
 async function viewCondition(
   database: Database,
-  moment: RawBuilder<Date>,
+  standing: Standing,
   acting: Acting,
   { view }: ApprovalListing,
   tenant: string | undefined,
@@ -53,7 +61,7 @@ async function viewCondition(
   if (view === 'mine') return own;
   if (view === 'inbox') {
     const theirs = await approverCondition(database, acting, tenant, 'open');
-    return every([hasStatus('pending', moment), theirs, sql`NOT ${own}`, sql`NOT ${voted}`]);
+    return every([hasStatus('pending', standing), theirs, sql`NOT ${own}`, sql`NOT ${voted}`]);
   }
   if (acting.permits('approvals:read', tenant)) return sql`true`;
   return some([own, voted, await approverCondition(database, acting, tenant, 'approver')]);
@@ -96,11 +104,14 @@ async function tenantsToAsk(
   return rows.map((row) => row.tenant);
 }
 
-/** The status as it is at this moment, whether or not the sweep has written it down. */
-function hasStatus(status: ApprovalStatus, moment: RawBuilder<Date>): Condition {
+/** The status as `asItStands` gives it, whether or not the sweep has written it down. */
+function hasStatus(status: ApprovalStatus, { moment, policy }: Standing): Condition {
+  const isOpen: Condition = sql`(status = 'pending' AND expires_at > ${moment})`;
   switch (status) {
     case 'pending':
-      return sql`(status = 'pending' AND expires_at > ${moment})`;
+      return sql`(${isOpen} AND NOT ${hasChanged(policy)})`;
+    case 'cancelled':
+      return sql`(status = 'cancelled' OR (${isOpen} AND ${hasChanged(policy)}))`;
     case 'expired':
       return sql`(status = 'expired' OR (status = 'pending' AND expires_at <= ${moment}))`;
     case 'approved':
@@ -109,7 +120,6 @@ function hasStatus(status: ApprovalStatus, moment: RawBuilder<Date>): Condition 
       return sql`(status = 'lapsed' OR (status = 'approved' AND grant_expires_at <= ${moment}))`;
     case 'used':
     case 'rejected':
-    case 'cancelled':
     case 'revoked':
       return sql`status = ${status}`;
     default:

@@ -1,6 +1,7 @@
 import type { Caller } from '../identity/caller.js';
 import type { Permission } from '../identity/system-roles.js';
 import type { DatabaseTransaction } from '../platform/database.js';
+import type { Check } from '../vocabulary.js';
 import type { ApprovalStatus, ApprovalView, FoundApproval } from './approval.js';
 import type { ApprovalQuestion } from './binding.js';
 
@@ -59,6 +60,12 @@ export interface PolicyInForce {
   readonly digests: readonly string[];
   /** `approval.bind` of the active bundle. */
   readonly bind: readonly string[];
+  /**
+   * The digests of the approval-required rules that apply to a check now, and would have at `since`
+   * (milliseconds since the epoch). Both, because a condition may read the time: a rule that applies
+   * only because time went by has not changed, and asks when the check is made.
+   */
+  needs(check: Check, since: number): readonly string[];
 }
 
 /** Requests for approval, from the question to the grant that is spent. Times are the database's. */
@@ -88,7 +95,11 @@ export interface ApprovalService {
   /** Throws `NotFound`, also for whoever may not see it. */
   get(acting: Acting, id: string): Promise<ApprovalView>;
 
-  /** Throws `NotFound`, `AlreadyDecided`, `SelfApproval`, `NotAnApprover`, `Conflict` (voted already), in this order. */
+  /**
+   * Throws `NotFound`, `AlreadyDecided`, `SelfApproval`, `NotAnApprover`, `Conflict` (voted already),
+   * in this order. A request that the policy has changed under is cancelled (`policy_changed`) and
+   * refused as `AlreadyDecided`, whatever was to be done to it.
+   */
   approve(acting: Acting, id: string, comment?: unknown): Promise<ApprovalView>;
 
   /** One rejection ends the request. Throws as `approve` does. */
@@ -107,8 +118,9 @@ export interface ApprovalService {
   sweep(limit?: number): Promise<{ readonly expired: number; readonly lapsed: number }>;
 
   /**
-   * Cancels the pending requests that keep a rule which is gone or reads otherwise now. Those opened
-   * under a later revision than `policy.revision` are left alone. Answers how many.
+   * Cancels the pending requests that keep a rule which is gone or reads otherwise now, and, once for
+   * each revision, those whose check needs a rule that they do not keep. Those opened under a later
+   * revision than `policy.revision` are left alone. Answers how many.
    */
   cancelChanged(policy: PolicyInForce): Promise<number>;
 }

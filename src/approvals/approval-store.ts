@@ -17,6 +17,8 @@ import { type Binding, sortedPaths } from './binding.js';
 /** An approval with the time at which it was read, in milliseconds since the epoch. */
 export interface Read {
   readonly approval: Approval;
+  /** The paths of the context that it binds, as a sorted set. */
+  readonly bind: readonly string[];
   readonly now: number;
 }
 
@@ -30,6 +32,18 @@ export function moment(clock: Clock | undefined): RawBuilder<Date> {
   return clock === undefined
     ? sql<Date>`date_trunc('milliseconds', clock_timestamp())`
     : sql<Date>`${new Date(clock.now())}::timestamptz`;
+}
+
+/** Of a pending request: whether it keeps other rules, or binds other paths, than are in force. */
+export function hasChanged(policy: PolicyInForce | undefined): RawBuilder<boolean> {
+  if (policy === undefined) return sql`false`;
+  return sql`(revision <= ${policy.revision}
+    AND NOT (rule_digests <@ ${[...policy.digests]}::text[] AND bind = ${sortedPaths(policy.bind)}::text[]))`;
+}
+
+/** The approval that a row holds, as it was read. */
+export function readOf(row: ApprovalRow & { readonly now: Date }): Read {
+  return { approval: approvalOf(row), bind: row.bind, now: row.now.getTime() };
 }
 
 /** Reads and writes approvals. Whoever changes one holds its row first (`lock`). */
@@ -98,11 +112,7 @@ export class ApprovalStore {
         FOR UPDATE
       )
       SELECT held.*, ${this.#moment()} AS now FROM held`.execute(transaction);
-    return rows.map((row) => ({
-      approval: approvalOf(row),
-      now: row.now.getTime(),
-      requested: row.requested,
-    }));
+    return rows.map((row) => ({ ...readOf(row), requested: row.requested }));
   }
 
   async insert(transaction: DatabaseTransaction, approval: Approval, asked: Asked): Promise<void> {
@@ -118,7 +128,7 @@ export class ApprovalStore {
       SELECT approvals.*, ${this.#moment()} AS now FROM approvals WHERE id = ${id}`.execute(
       database,
     );
-    return readOf(rows[0]);
+    return rows.map(readOf)[0];
   }
 
   /** Holds an approval until the transaction ends. The time is read once the row is held. */
@@ -126,7 +136,7 @@ export class ApprovalStore {
     const { rows } = await sql<ApprovalRow & { now: Date }>`
       WITH held AS MATERIALIZED (SELECT * FROM approvals WHERE id = ${id} FOR UPDATE)
       SELECT held.*, ${this.#moment()} AS now FROM held`.execute(transaction);
-    return readOf(rows[0]);
+    return rows.map(readOf)[0];
   }
 
   /** Holds overdue requests and grants that nobody else holds. */
@@ -142,7 +152,7 @@ export class ApprovalStore {
         ORDER BY grant_expires_at LIMIT ${limit} FOR UPDATE SKIP LOCKED
       ), held AS (SELECT * FROM requests UNION ALL SELECT * FROM grants)
       SELECT held.*, ${now} AS now FROM held`.execute(transaction);
-    return rows.flatMap((row) => readOf(row) ?? []);
+    return rows.map(readOf);
   }
 
   /** Holds pending requests that keep other rules, or bind other paths, than are in force. */
@@ -154,13 +164,26 @@ export class ApprovalStore {
     const { rows } = await sql<ApprovalRow & { now: Date }>`
       WITH held AS MATERIALIZED (
         SELECT * FROM approvals
-        WHERE status = 'pending' AND revision <= ${policy.revision}
-          AND NOT (rule_digests <@ ${[...policy.digests]}::text[] AND bind = ${sortedPaths(policy.bind)}::text[])
+        WHERE status = 'pending' AND ${hasChanged(policy)}
         ORDER BY id LIMIT ${limit}
         FOR UPDATE
       )
       SELECT held.*, ${this.#moment()} AS now FROM held`.execute(transaction);
-    return rows.flatMap((row) => readOf(row) ?? []);
+    return rows.map(readOf);
+  }
+
+  /** Pending requests opened before a revision, in the order of their ids, from the one after `after`. */
+  async pendingBefore(
+    revision: number,
+    after: string,
+    limit: number,
+    database: Database,
+  ): Promise<Read[]> {
+    const { rows } = await sql<ApprovalRow & { now: Date }>`
+      SELECT approvals.*, ${this.#moment()} AS now FROM approvals
+      WHERE status = 'pending' AND revision < ${revision} AND id > ${after}
+      ORDER BY id LIMIT ${limit}`.execute(database);
+    return rows.map(readOf);
   }
 
   /** Writes what an event made of an approval that this transaction holds. */
@@ -176,8 +199,4 @@ export class ApprovalStore {
   #moment(): RawBuilder<Date> {
     return moment(this.#clock);
   }
-}
-
-function readOf(row: (ApprovalRow & { now: Date }) | undefined): Read | undefined {
-  return row === undefined ? undefined : { approval: approvalOf(row), now: row.now.getTime() };
 }

@@ -5,19 +5,29 @@ import type { Database } from '../platform/database.js';
 import { applyEvent, type Records } from './apply-event.js';
 import { viewOf } from './approval.js';
 import { searchApprovals } from './approval-search.js';
-import type { Acting, ApprovalListing, ApprovalService } from './approval-service.js';
+import type {
+  Acting,
+  ApprovalListing,
+  ApprovalService,
+  PolicyInForce,
+} from './approval-service.js';
 import { ApprovalStore, moment } from './approval-store.js';
 import { bindQuestion } from './binding.js';
-import { decideApproval, noSuchApproval } from './decide-approval.js';
+import { decideApproval, type Deciding, noSuchApproval } from './decide-approval.js';
 import { openApproval } from './open-approval.js';
+import { asItStands } from './policy-change.js';
 import { maySee, reaches } from './sight.js';
-import { atTime } from './state-machine.js';
-import { cancelChanged, sweepDue } from './sweep-approvals.js';
+import { cancelOutdated, cancelUncovered, sweepDue } from './sweep-approvals.js';
 
 /** What the approvals stand on. */
 export interface ApprovalServiceOptions {
   readonly database: Database;
   readonly audit: Pick<AuditRecorder, 'write'>;
+  /**
+   * The policy by which pending requests are read and decided, asked for at each call. Without it a
+   * request stands until `cancelChanged` or another opening cancels it.
+   */
+  readonly policyInForce?: () => PolicyInForce;
   /** For tests: a fixed clock in place of the database's. */
   readonly clock?: Clock;
 }
@@ -32,14 +42,16 @@ const SWEEP_LIMIT = 200;
 
 /** Approvals kept in Postgres. */
 export function createApprovalService(options: ApprovalServiceOptions): ApprovalService {
-  const { database, audit, clock } = options;
+  const { database, audit, clock, policyInForce = () => undefined } = options;
   const store = new ApprovalStore(database, clock);
   const records: Records = { store, audit };
+  const deciders = { records, database, policyInForce };
+  let surveyed: number | undefined;
   const decide =
-    (deciding: Parameters<typeof decideApproval>[3]): ApprovalService['approve'] =>
+    (deciding: Deciding): ApprovalService['approve'] =>
     async (acting, id, comment) => {
       if (!APPROVAL_ID.test(id)) throw noSuchApproval(id);
-      return decideApproval(records, database, acting, deciding, id, comment);
+      return decideApproval(deciders, acting, deciding, id, comment);
     };
 
   return {
@@ -54,20 +66,27 @@ export function createApprovalService(options: ApprovalServiceOptions): Approval
     },
     async list(acting, listing) {
       refuseListing(acting, listing);
-      const { reads, next } = await searchApprovals(database, moment(clock), acting, listing);
-      return { items: reads.map(({ approval, now }) => viewOf(atTime(approval, now))), next };
+      const standing = { moment: moment(clock), policy: policyInForce() };
+      const { reads, next } = await searchApprovals(database, standing, acting, listing);
+      return { items: reads.map((read) => viewOf(asItStands(read, standing.policy))), next };
     },
     async get(acting, id) {
       const read = APPROVAL_ID.test(id) ? await store.find(id, database) : undefined;
       if (read === undefined || !maySee(acting, read.approval)) throw noSuchApproval(id);
-      return viewOf(atTime(read.approval, read.now));
+      return viewOf(asItStands(read, policyInForce()));
     },
     approve: decide('approve'),
     reject: decide('reject'),
     cancel: decide('cancel'),
     revoke: decide('revoke'),
     sweep: (limit = SWEEP_LIMIT) => sweepDue(records, database, limit),
-    cancelChanged: (policy) => cancelChanged(records, database, policy),
+    async cancelChanged(policy) {
+      const outdated = await cancelOutdated(records, database, policy);
+      if (policy.revision === surveyed) return outdated;
+      const uncovered = await cancelUncovered(records, database, policy);
+      surveyed = policy.revision;
+      return outdated + uncovered;
+    },
   };
 }
 

@@ -6,11 +6,14 @@ import {
   NotAnApprover,
   SelfApproval,
 } from '../errors.js';
-import type { ApprovalStatus } from './approval.js';
+import type { Approval } from './approval.js';
 import type { Refusal } from './state-machine.js';
 
-/** What a caller is told when an approval that stands at `status` refuses what it tried. */
-export function refusalError(refusal: Refusal, status: ApprovalStatus): CountersignError {
+/** What a caller is told when an approval that stands like this refuses what it tried. */
+export function refusalError(
+  refusal: Refusal,
+  { status, reason }: Pick<Approval, 'status' | 'reason'>,
+): CountersignError {
   switch (refusal) {
     case 'self_approval':
       return new SelfApproval(
@@ -32,6 +35,11 @@ export function refusalError(refusal: Refusal, status: ApprovalStatus): Counters
       );
     case 'already_decided':
     case 'not_yet':
+      if (reason === 'policy_changed') {
+        return new AlreadyDecided(
+          'the request is `cancelled`: the policy has changed since it was opened, and a new request is needed',
+        );
+      }
       return new AlreadyDecided(
         status === 'approved'
           ? 'the request is `approved` already; to take the grant back, revoke it'

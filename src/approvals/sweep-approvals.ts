@@ -1,8 +1,9 @@
 import type { Database } from '../platform/database.js';
 import { applyEvent, type Records } from './apply-event.js';
 import type { PolicyInForce } from './approval-service.js';
+import { lacksRule } from './policy-change.js';
 
-/** Requests that one transaction of `cancelChanged` cancels at most. */
+/** Requests that are taken at a time. */
 const BATCH = 200;
 
 /** Writes down what time has ended, for what no other transaction holds. */
@@ -23,8 +24,8 @@ export async function sweepDue(
   });
 }
 
-/** Cancels, batch by batch, the pending requests that the policy has changed under. */
-export async function cancelChanged(
+/** Cancels, batch by batch, the pending requests that keep what is gone or reads otherwise now. */
+export async function cancelOutdated(
   records: Records,
   database: Database,
   policy: PolicyInForce,
@@ -44,4 +45,41 @@ export async function cancelChanged(
     });
     if (held < BATCH) return cancelled;
   }
+}
+
+/**
+ * Cancels the pending requests of earlier revisions whose check needs a rule that they do not keep.
+ * Looks at each of them, holding only those that it cancels.
+ */
+export async function cancelUncovered(
+  records: Records,
+  database: Database,
+  policy: PolicyInForce,
+): Promise<number> {
+  let cancelled = 0;
+  let after = '';
+  for (;;) {
+    const reads = await records.store.pendingBefore(policy.revision, after, BATCH, database);
+    for (const { approval } of reads) {
+      after = approval.id;
+      if (!lacksRule(approval, policy)) continue;
+      if (await cancelOne(records, database, approval.id, policy)) cancelled += 1;
+    }
+    if (reads.length < BATCH) return cancelled;
+  }
+}
+
+/** False where it was decided, or its time ended, in the meantime. */
+async function cancelOne(
+  records: Records,
+  database: Database,
+  id: string,
+  { revision }: PolicyInForce,
+): Promise<boolean> {
+  return database.transaction().execute(async (transaction) => {
+    const read = await records.store.lock(transaction, id);
+    if (read === undefined) return false;
+    const event = { type: 'policy_change' } as const;
+    return 'next' in (await applyEvent(records, transaction, read, event, { revision }));
+  });
 }

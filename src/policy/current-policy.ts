@@ -51,6 +51,8 @@ export interface CurrentPolicyOptions {
   readonly clock?: Clock;
   /** Milliseconds between two looks at the database; 5,000 unless given. */
   readonly poll?: number;
+  /** Told of each new snapshot once it is in force, the first one too; must not throw. */
+  onSwap?(snapshot: Snapshot): void;
 }
 
 /** Makes the holder of the policy; it denies everything until it was started. */
@@ -168,6 +170,7 @@ class PolicyHolder implements CurrentPolicy {
     for (const waiter of this.#waiters) {
       if (snapshot.revision >= waiter.revision) waiter.done(snapshot);
     }
+    this.#options.onSwap?.(snapshot);
   }
 
   #schedule(): void {

@@ -28,6 +28,7 @@ import {
   FixedClock,
   HOUR,
   NOON,
+  policyOf,
   questionOf,
   ruleOf,
   service,
@@ -241,7 +242,7 @@ describe('approvals in Postgres', () => {
       const gone = await opened(questionOf(at('a'), [first, second]));
       const kept = await opened(questionOf(at('b'), [first]));
       const bound = await opened(questionOf(at('c'), [first], ['ticket']));
-      const policy = { revision: 7, digests: [first.digest, ruleOf('third').digest], bind: [] };
+      const policy = policyOf([first, ruleOf('third')]);
       assert.equal(await approvals.cancelChanged({ ...policy, revision: 6 }), 0);
       assert.equal(await approvals.cancelChanged(policy), 2);
       const statuses = await Promise.all(
@@ -254,7 +255,7 @@ describe('approvals in Postgres', () => {
     it('writes an overdue request down as expired, not as cancelled', async () => {
       await opened(questionOf(checkOf(), [first]));
       clock.time += 24 * HOUR;
-      assert.equal(await approvals.cancelChanged({ revision: 7, digests: [], bind: [] }), 0);
+      assert.equal(await approvals.cancelChanged(policyOf([])), 0);
       assert.deepEqual(await kindsTold(), ['opened', 'expired']);
     });
   });

@@ -1,4 +1,4 @@
-import type { Acting } from '../../src/approvals/approval-service.js';
+import type { Acting, PolicyInForce } from '../../src/approvals/approval-service.js';
 import type { ApprovalQuestion } from '../../src/approvals/binding.js';
 import type {
   ApprovalRequiredRule,
@@ -76,6 +76,15 @@ export function questionOf(
   bind: readonly string[] = [],
 ): ApprovalQuestion {
   return { check, requested: check, rules, bind };
+}
+
+/** A policy of these approval-required rules; none of them applies to a request that does not keep it. */
+export function policyOf(
+  rules: readonly ApprovalRequiredRule[],
+  changes: Partial<PolicyInForce> = {},
+): PolicyInForce {
+  const digests = rules.map(({ digest }) => digest);
+  return { revision: 7, digests, bind: [], needs: () => [], ...changes };
 }
 
 /** The key of a user in acme unless told otherwise. */

@@ -82,6 +82,25 @@ describe('the policy in force', () => {
     assert.equal(held.revision, 1);
   });
 
+  it('tells of each new snapshot once it is in force, and of nothing else', async () => {
+    const told: (readonly [number, boolean])[] = [];
+    const telling = createCurrentPolicy({
+      database: fixture.db.database,
+      log: silentLog,
+      poll: 3_600_000,
+      onSwap: (snapshot) => told.push([snapshot.revision, snapshot === telling.snapshot]),
+    });
+    await telling.start();
+    await telling.catchUp();
+    await add(BOB);
+    await telling.catchUp();
+    await telling.stop();
+    assert.deepEqual(told, [
+      [1, true],
+      [2, true],
+    ]);
+  });
+
   it('gives calls made during a pull a later one, and one to all of them', async () => {
     await other.start();
     const running = other.catchUp();
