@@ -1,7 +1,7 @@
 import { within } from './check-expression.js';
 import type { ModelDefinitions } from './definitions.js';
 import type { Expression } from './expression.js';
-import { usesTenant } from './tenant-field.js';
+import { alwaysUsesTenant, usesTenant } from './tenant-comparison.js';
 import type { ExpressionFault } from './tokenizer.js';
 
 /** Faults of a matcher whose names are all right, seen together with the rest of its model. */
@@ -12,6 +12,17 @@ export function matcherFaults(model: ModelDefinitions): readonly ExpressionFault
     ...policyFaults(model),
     ...orderFaults(model),
   ];
+}
+
+/**
+ * What is legitimate in a matcher, yet seldom meant. A branch for superusers is: its rules decide in
+ * every tenant.
+ */
+export function matcherWarnings(model: ModelDefinitions): readonly ExpressionFault[] {
+  const token = tenantToken(model);
+  if (token === undefined || !usesTenant(model) || alwaysUsesTenant(model)) return [];
+  const message = `the matcher can match without comparing \`r.${token}\` or passing it to \`g\`: a rule of one tenant may decide in another`;
+  return [{ at: 0, message }];
 }
 
 /** The fields of a rule that the matcher evaluates. */
@@ -33,12 +44,16 @@ export function readsRules(matcher: Expression): boolean {
 
 /** A matcher that passes over the tenant would let the rules of one answer for all. */
 function tenantFaults(model: ModelDefinitions): readonly ExpressionFault[] {
-  const token = [...model.requestTokens.values()].find(({ path }) => path[0] === 'tenant');
-  if (!token || usesTenant(model)) {
+  const token = tenantToken(model);
+  if (token === undefined || usesTenant(model)) {
     return [];
   }
-  const message = `the matcher must compare \`r.${token.name}\` or pass it to \`g\`: as it stands, the rules of one tenant would answer for every other`;
+  const message = `the matcher must compare \`r.${token}\` or pass it to \`g\`: as it stands, the rules of one tenant would answer for every other`;
   return [{ at: 0, message }];
+}
+
+function tenantToken({ requestTokens }: ModelDefinitions): string | undefined {
+  return [...requestTokens.values()].find(({ path }) => path[0] === 'tenant')?.name;
 }
 
 function evalFaults(model: ModelDefinitions): readonly ExpressionFault[] {

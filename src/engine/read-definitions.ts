@@ -6,7 +6,7 @@ import type { ModelDefinitions, ModelOptions } from './definitions.js';
 import type { NamedFunctions } from './named-functions.js';
 import { parseEffect, type PolicyEffect } from './policy-effect.js';
 import { pathOf, shapeOf, type RequestToken } from './request-token.js';
-import { matcherFaults } from './matcher-faults.js';
+import { matcherFaults, matcherWarnings } from './matcher-faults.js';
 
 const SECTIONS: ReadonlyMap<string, string> = new Map([
   ['request_definition', 'r'],
@@ -26,6 +26,13 @@ const ROLE_MATCHERS = [
   'globMatch',
 ];
 
+/** Definitions, only without a fault; and what is not wrong, but seldom meant. */
+export interface DefinitionsReading {
+  readonly definitions?: ModelDefinitions;
+  readonly faults: readonly ModelFault[];
+  readonly warnings: readonly ModelFault[];
+}
+
 /**
  * Makes definitions of a model's entries. Whatever node-casbin would pass over or misread is a fault;
  * `definitions` is there only without one.
@@ -34,7 +41,7 @@ export function readDefinitions(
   entries: readonly ModelEntry[],
   options: ModelOptions,
   functions: NamedFunctions,
-): { readonly definitions?: ModelDefinitions; readonly faults: readonly ModelFault[] } {
+): DefinitionsReading {
   return new DefinitionReader(entries, options, functions).read();
 }
 
@@ -50,7 +57,7 @@ class DefinitionReader {
     this.#functions = functions;
   }
 
-  read(): { definitions?: ModelDefinitions; faults: readonly ModelFault[] } {
+  read(): DefinitionsReading {
     this.#entries.forEach((entry) => this.#checkKey(entry));
     const requestTokens = this.#requestTokens(this.#only('request_definition'));
     const policyTokens = [...this.#tokens(this.#only('policy_definition')).keys()];
@@ -71,9 +78,13 @@ class DefinitionReader {
       for (const { at, message } of matcherFaults(definitions)) {
         this.#fault(matcher, message, at);
       }
-      return { definitions, faults: this.#faults };
+      const warnings = matcherWarnings(definitions).map(({ at, message }) => ({
+        ...matcher.locate(at),
+        message,
+      }));
+      return { definitions, faults: this.#faults, warnings };
     }
-    return { faults: this.#faults };
+    return { faults: this.#faults, warnings: [] };
   }
 
   #checkKey(entry: ModelEntry): void {

@@ -1,70 +1,158 @@
-import { within } from './check-expression.js';
-import type { Expression } from './expression.js';
+import { type Certainty, certaintyOf, isLogical } from './certain.js';
+import { shapeOfReference, within } from './check-expression.js';
 import type { ModelDefinitions } from './definitions.js';
+import type { Call, Expression } from './expression.js';
+import { DIFFERENCE, EQUALITY, tenantTest } from './tenant-comparison.js';
 
-type Matched = Pick<ModelDefinitions, 'matcher' | 'requestTokens' | 'policyTokens' | 'roleTypes'>;
+type Matched = Pick<
+  ModelDefinitions,
+  'matcher' | 'requestTokens' | 'policyTokens' | 'roleTypes' | 'effect'
+>;
 
-/** Comparisons that keep a rule of one tenant from answering for another. */
-const EQUALITY = new Set(['==', '===']);
-
-/** Finds its pattern anywhere: a rule of `acme` would speak for `acme-labs` too. */
-const UNANCHORED = new Set(['regexMatch']);
+/** Functions that throw for some values, and `eval`, which may do anything. */
+const MAY_FAIL: ReadonlySet<string> = new Set(['eval', 'ipMatch', 'globMatch']);
+const YES_OR_NO: ReadonlySet<string> = new Set([
+  '==',
+  '!=',
+  '===',
+  '!==',
+  '<',
+  '>',
+  '<=',
+  '>=',
+  'in',
+]);
 
 /**
- * For each rule type the index of the value that names the rule's tenant: for `p` the field that the
- * matcher compares with the tenant, if it does; for role types of three fields the third. Empty for
- * a model without tenants.
+ * For each rule type the index of the value that names the rule's tenant. It is there only where a
+ * rule can have no part in a check of any tenant but that one: whoever may write the rules of one
+ * tenant may write these, and must not speak for another.
+ *
+ * For `p` it is the field that the matcher compares with the tenant (`r.dom == p.dom`, either way
+ * round) in every case in which it matches, and before it comes to anything that could fail. A
+ * pattern compares with several tenants, and so does not count; nor does what a rule's own expression
+ * says. For a role type of three fields it is the third, where every call passes the tenant there.
  */
 export function tenantFields(model: Matched): ReadonlyMap<string, number> {
   const fields = new Map<string, number>();
   const isTenant = tenantTest(model);
-  if (![...model.requestTokens.values()].some((token) => token.path[0] === 'tenant')) {
-    return fields;
-  }
-  const compared = [...within(model.matcher)]
-    .filter((part) => part.kind !== 'call' || !UNANCHORED.has(part.name))
-    .map((part) => operandsOf(part))
-    .filter((operands) => operands.some(isTenant))
-    .flatMap((operands) =>
-      operands.filter((operand) => operand.kind === 'token' && operand.of === 'p'),
-    )
-    .map((operand) => (operand.kind === 'token' ? operand.name : ''));
-  const index = model.policyTokens.indexOf(compared[0] ?? '');
-  if (index !== -1) {
-    fields.set('p', index);
-  }
+  if (![...model.requestTokens.keys()].some((name) => isTenant(requestToken(name)))) return fields;
+  const certain = certainFields(model);
+  const field = model.policyTokens.findIndex(
+    (name) =>
+      certain(model.matcher, true).has(name) && isHarmless(model.matcher, { model, certain, name }),
+  );
+  if (field !== -1) fields.set('p', field);
   for (const [type, arity] of model.roleTypes) {
-    if (arity === 3) {
+    if (
+      arity === 3 &&
+      keepsToTenant(model.matcher, type, isTenant) &&
+      !ordersOthers(model, field)
+    ) {
       fields.set(type, 2);
     }
   }
   return fields;
 }
 
-/** Whether the matcher compares the tenant with something, or passes it to a role relation. */
-export function usesTenant(model: Matched): boolean {
+/**
+ * Whether an expression, such as a rule's own, asks for roles of three fields in the tenant of the
+ * check alone.
+ */
+export function asksOnlyOwnRoles(
+  expression: Expression,
+  model: Pick<ModelDefinitions, 'requestTokens' | 'roleTypes'>,
+): boolean {
   const isTenant = tenantTest(model);
-  return [...within(model.matcher)].some((part) =>
-    part.kind === 'call' && model.roleTypes.has(part.name)
-      ? part.args.some(isTenant)
-      : operandsOf(part).some(isTenant),
+  return [...model.roleTypes].every(
+    ([type, arity]) => arity === 2 || keepsToTenant(expression, type, isTenant),
   );
 }
 
-function tenantTest(model: Matched): (part: Expression) => boolean {
-  return (part) =>
-    part.kind === 'token' &&
-    part.of === 'r' &&
-    model.requestTokens.get(part.name)?.path[0] === 'tenant';
+function requestToken(name: string): Expression {
+  return { kind: 'token', of: 'r', name, members: [], at: 0 };
 }
 
-/** The two sides of a comparison: of `==`, of `in`, or of a matching function. */
-function operandsOf(part: Expression): readonly Expression[] {
-  if (part.kind === 'binary' && EQUALITY.has(part.operator)) {
-    return [part.left, part.right];
+/** The fields of a rule that are known to be the tenant's name. */
+function certainFields(model: Matched): Certainty<string> {
+  const isTenant = tenantTest(model);
+  const fieldOf = (part: Expression): string | undefined => {
+    if (part.kind !== 'binary') return undefined;
+    const { left, right } = part;
+    const other = isTenant(left) ? right : isTenant(right) ? left : undefined;
+    return other?.kind === 'token' && other.of === 'p' ? other.name : undefined;
+  };
+  const all = [...within(model.matcher)].flatMap((part) => fieldOf(part) ?? []);
+  return certaintyOf({
+    all: new Set(all),
+    of: (part, outcome) => {
+      if (part.kind !== 'binary') return [];
+      const saysEqual = (outcome ? EQUALITY : DIFFERENCE).has(part.operator);
+      const field = saysEqual ? fieldOf(part) : undefined;
+      return field === undefined ? [] : [field];
+    },
+  });
+}
+
+interface Guard {
+  readonly model: Matched;
+  readonly certain: Certainty<string>;
+  readonly name: string;
+}
+
+/**
+ * Whether a rule of another tenant does nothing but fail to match: no part that may throw, or answer
+ * something else than yes or no (node-casbin takes `NaN` for yes, and throws for text), is evaluated
+ * before it is certain that the field is the tenant.
+ */
+function isHarmless(expression: Expression, guard: Guard): boolean {
+  const { certain, name } = guard;
+  const after = (test: Expression, outcome: boolean, next: Expression) =>
+    certain(test, outcome).has(name) || isHarmless(next, guard);
+  if (expression.kind === 'unary' && expression.operator === '!') {
+    return isHarmless(expression.operand, guard);
   }
-  if (part.kind === 'binary' && part.operator === 'in') {
-    return [part.left];
+  if (expression.kind === 'conditional') {
+    const { test, whenTrue, whenFalse } = expression;
+    return isHarmless(test, guard) && after(test, true, whenTrue) && after(test, false, whenFalse);
   }
-  return part.kind === 'call' && /Match[0-9]?$/.test(part.name) ? part.args.slice(0, 2) : [];
+  if (isLogical(expression)) {
+    const { operator, left, right } = expression;
+    return isHarmless(left, guard) && after(left, operator === '&&', right);
+  }
+  return (
+    isYesOrNo(expression, guard.model) && ![...within(expression)].some(failureTest(guard.model))
+  );
+}
+
+function isYesOrNo(part: Expression, { roleTypes }: Matched): boolean {
+  if (part.kind === 'literal') return typeof part.value === 'boolean';
+  if (part.kind === 'binary') return YES_OR_NO.has(part.operator);
+  return part.kind === 'call' && (roleTypes.has(part.name) || /Match[0-9]?$/.test(part.name));
+}
+
+function failureTest({ requestTokens }: Matched): (part: Expression) => boolean {
+  return (part) => {
+    if (part.kind === 'call') return MAY_FAIL.has(part.name);
+    if (part.kind === 'binary') return part.operator === 'in' && part.right.kind !== 'list';
+    if (part.kind !== 'token' || part.of === 'p') return false;
+    const shape = shapeOfReference(part, requestTokens);
+    return shape?.kind !== 'text' && !(shape?.kind === 'json' && !shape.mayBeAbsent);
+  };
+}
+
+/** Whether every call of a role type in an expression passes the tenant of the check, and no other. */
+function keepsToTenant(
+  expression: Expression,
+  type: string,
+  isTenant: (part: Expression | undefined) => boolean,
+): boolean {
+  return [...within(expression)]
+    .filter((part): part is Call => part.kind === 'call' && part.name === type)
+    .every(({ args }) => isTenant(args[2]));
+}
+
+/** `subjectPriority` orders rules by the roles of the tenant in `p.dom`, whatever the matcher compares. */
+function ordersOthers({ effect, policyTokens }: Matched, field: number): boolean {
+  return effect === 'subject-priority' && policyTokens.indexOf('dom') !== field;
 }

@@ -136,8 +136,12 @@ function foreignFault(
   tenant: string,
 ): string | undefined {
   const field = tenantField(model, rule[0]);
-  if (field === undefined) return `\`${rule[0]}\` lines name no tenant: they hold in all of them`;
-  return rule[field] === tenant ? undefined : `the line is not one of the tenant \`${tenant}\``;
+  if (field === undefined) {
+    return `under this model \`${rule[0]}\` lines are not one tenant's alone: they may decide in all of them`;
+  }
+  if (rule[field] !== tenant) return `the line is not one of the tenant \`${tenant}\``;
+  if (!model.readsOtherTenants(rule)) return undefined;
+  return 'its expression asks for roles of another tenant than that of the check';
 }
 
 function refuseForeign({ definition }: ActivePolicy, change: RuleChange): void {

@@ -26,11 +26,12 @@ export function compileBundle(files: BundleFiles, options: CompileOptions): Comp
   // Nothing in files of such names, sizes or characters is worth a look.
   if (isFaulty(general)) return { faults: inOrder(general), warnings: [] };
 
-  const { definition, faults: definitionFaults } = compileDefinition(files, options);
+  const reading = compileDefinition(files, options);
+  const { definition } = reading;
   const rules = readRules(files, definition);
   const tests = readTests(files);
-  const warnings = [...unknownFiles(files, definition), ...rules.warnings];
-  const faults = definitionFaults.concat(rules.faults, tests.faults);
+  const warnings = [...unknownFiles(files, definition), ...reading.warnings, ...rules.warnings];
+  const faults = reading.faults.concat(rules.faults, tests.faults);
   if (isFaulty(faults)) return { faults: inOrder(faults), warnings: inOrder(warnings) };
   if (definition === undefined) throw new Error('a bundle without faults has a definition');
 

@@ -39,6 +39,7 @@ export interface Definition {
 export interface DefinitionReading {
   readonly definition: Definition | undefined;
   readonly faults: readonly BundleFault[];
+  readonly warnings: readonly BundleFault[];
 }
 
 /** Compiles `bundle.yaml`, the model and the governance rules. */
@@ -46,16 +47,21 @@ export function compileDefinition(files: BundleFiles, options: CompileOptions): 
   const { rules: governance, faults } = readGovernance(files);
   const read = readBundleFile(files);
   faults.push(...read.faults);
-  if (!('places' in read) || read.modelPart === undefined) return { definition: undefined, faults };
+  if (!('places' in read) || read.modelPart === undefined) {
+    return { definition: undefined, faults, warnings: [] };
+  }
   const model = readModel(files, read.modelPart, read.places, options);
-  if ('faults' in model) return { definition: undefined, faults: faults.concat(model.faults) };
+  if ('faults' in model) {
+    return { definition: undefined, faults: faults.concat(model.faults), warnings: [] };
+  }
   const { document } = read;
   const settings = document === undefined ? DEFAULT_SETTINGS : settingsOf(document);
   if (document !== undefined) faults.push(...tenantFaults(read.places, model.model, settings));
   faults.push(...governanceRoleFaults(governance, model.model));
   const { model: modelName } = read.modelPart;
   const name = document?.name ?? '';
-  return { definition: { name, modelName, ...model, settings, governance }, faults };
+  const { warnings, ...found } = model;
+  return { definition: { name, modelName, ...found, settings, governance }, faults, warnings };
 }
 
 /** The files that a bundle has in one role, in the order in which they rank. */
@@ -91,7 +97,7 @@ function readModel(
   { model, request, role_patterns: rolePatterns }: ModelPart,
   places: YamlDocument,
   { shippedModels }: CompileOptions,
-): { model: Model; modelFile: string } | { faults: BundleFault[] } {
+): { model: Model; modelFile: string; warnings: BundleFault[] } | { faults: BundleFault[] } {
   const located = locateModel(files, model, shippedModels);
   if ('message' in located) {
     return { faults: [{ file: BUNDLE_FILE, ...places.at('/model'), message: located.message }] };
@@ -100,7 +106,11 @@ function readModel(
     ...(request === undefined ? {} : { request }),
     ...(rolePatterns === undefined ? {} : { rolePatterns }),
   });
-  if ('model' in parsed) return { model: parsed.model, modelFile: located.file };
+  if ('model' in parsed) {
+    const { model: found, warnings } = parsed;
+    const placed = warnings.map((warning) => ({ file: located.file, ...warning }));
+    return { model: found, modelFile: located.file, warnings: placed };
+  }
   return {
     faults: parsed.faults.map(({ option, ...fault }) =>
       option === undefined

@@ -12,7 +12,8 @@ export interface RuleHome {
 
 /**
  * The one tenant that a rule speaks of: what its tenant field says, or the only tenant of a bundle
- * whose model has none. Undefined where it may speak of several, or of none that a check could name.
+ * whose model has no `dom`. Undefined where it may speak of several, as every rule may of a type for
+ * which the model makes no field the tenant's, or of none that a check could name.
  */
 export function tenantOf({ model, settings }: RuleHome, rule: RuleLine): string | undefined {
   const field = tenantField(model, rule[0]);
@@ -24,7 +25,10 @@ export function tenantOf({ model, settings }: RuleHome, rule: RuleLine): string 
   return settings.tenants?.length === 1 ? settings.tenants[0] : undefined;
 }
 
-/** Which field of a line of this type names the tenant; the type itself is field 0. */
+/**
+ * Which field of a line of this type names the one tenant in whose checks it has a part; the type
+ * itself is field 0. Undefined where the model makes that certain for none.
+ */
 export function tenantField(model: Model, ptype: string): number | undefined {
   const index = model.tenantField(ptype);
   return index === undefined ? undefined : index + 1;
@@ -43,7 +47,7 @@ export function ruleFault(home: RuleHome, rule: RuleLine): RuleFault | undefined
   const { tenants } = home.settings;
   if (field === undefined || tenants === undefined) return undefined;
   const tenant = rule[field];
-  if (tenant === undefined || tenants.includes(tenant) || tenant.includes('*')) return undefined;
+  if (tenant === undefined || tenants.includes(tenant)) return undefined;
   return {
     field,
     message: `the tenant \`${tenant}\` is not among the \`tenants\` of \`bundle.yaml\``,

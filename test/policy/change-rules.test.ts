@@ -163,6 +163,9 @@ describe('changing rules', () => {
     const models = [
       TENANT_MODEL.replace('r.dom == p.dom', 'regexMatch(r.dom, p.dom)'),
       TENANT_MODEL.replace('r.dom == p.dom && ', ''),
+      TENANT_MODEL.replace(/^m = .*$/m, '$& || p.act == "any" && keyMatch(r.obj, p.obj)'),
+      TENANT_MODEL.replace('r.dom == p.dom', '!(r.dom == p.dom)'),
+      TENANT_MODEL.replace('r.dom == p.dom', 'r.dom == "acme"'),
     ];
     for (const model of models) {
       await fixture.service.apply({
@@ -170,7 +173,32 @@ describe('changing rules', () => {
         actor: 'root',
       });
       const line: RuleLine = ['p', 'editor', 'acme', 'document:*', 'read', 'allow'];
-      await assert.rejects(change([line], [], { callerTenant: 'acme' }), Forbidden);
+      await assert.rejects(change([line], [], { callerTenant: 'acme' }), {
+        name: 'Forbidden',
+        message:
+          "`/add/0`: under this model `p` lines are not one tenant's alone: they may decide in all of them",
+      });
+      // Whoever reaches all tenants may; no tenant's list tells of it.
+      await change([line]);
+      const listed = async (query: object) =>
+        (await fixture.service.listRules({ limit: 9, ...query })).items.map(({ rule }) => rule);
+      assert.deepEqual(await listed({ tenant: 'acme' }), []);
+      assert.deepEqual(await listed({ ptype: 'p' }), [line]);
+      await change([], [line]);
+    }
+  });
+
+  it('lets no caller of a tenant ask for the roles of another', async () => {
+    const model = TENANT_MODEL.replace('obj, act, eft', 'obj, act, cond, eft').replace(
+      /^m = .*$/m,
+      'm = r.dom == p.dom && r.obj == p.obj && eval(p.cond)',
+    );
+    await fixture.service.apply({ files: bundleOf('', { 'models/test.conf': model }), actor });
+    const asking = (cond: string): RuleLine => ['p', 'x', 'acme', 'document:1', 'x', cond, 'allow'];
+    const bounds = { callerTenant: 'acme' };
+    await change([asking('g(r.sub, "editor", r.dom)')], [], bounds);
+    for (const cond of ['g(r.sub, "editor", "globex")', '!g(r.sub, "editor", r.act)']) {
+      await assert.rejects(change([asking(cond)], [], bounds), Forbidden, cond);
     }
   });
 

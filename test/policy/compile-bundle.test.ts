@@ -333,7 +333,18 @@ describe('compiling a bundle', () => {
     assert.deepEqual(faultsOf(files('g, a, b, globex\n')), [
       'rules/a.csv:1:10: the tenant `globex` is not among the `tenants` of `bundle.yaml`',
     ]);
+    assert.deepEqual(faultsOf(files('g, a, b, *\n')), [
+      'rules/a.csv:1:10: the tenant `*` is not among the `tenants` of `bundle.yaml`',
+    ]);
     assert.deepEqual(faultsOf(files('g, a, b, acme\n')), []);
+  });
+
+  it('warns of a matcher under which a rule may decide in another tenant', () => {
+    const model = TENANT_MODEL.replace(/^m = .*$/m, '$& || p.sub == "root" && r.sub == "root"');
+    assert.match(
+      warningsOf(bundleOf('', { 'models/test.conf': model })).join('\n'),
+      /^models\/test\.conf:10:5: the matcher can match without .* may decide in another$/,
+    );
   });
 
   it('takes a million lines of rules without growing slower', () => {
