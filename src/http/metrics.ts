@@ -1,7 +1,7 @@
 import { guardedRoute, publicRoute, type Route } from './route.js';
 import type { Services } from './services.js';
 
-/** `GET /metrics`, in Prometheus' text format. */
+/** `GET /metrics`, in Prometheus' text format. They tell of no tenant, so a credential of one will do. */
 export function metricsRoutes({ metrics, metricsPublic }: Services): Route[] {
   const at = {
     method: 'GET',
@@ -15,5 +15,5 @@ export function metricsRoutes({ metrics, metricsPublic }: Services): Route[] {
     headers: { 'Content-Type': metrics.registry.contentType },
   });
   if (metricsPublic) return [publicRoute({ ...at, handle })];
-  return [guardedRoute({ ...at, permission: 'metrics:read', unbound: true, handle })];
+  return [guardedRoute({ ...at, permission: 'metrics:read', handle })];
 }

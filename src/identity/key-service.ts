@@ -77,6 +77,8 @@ export interface KeyServiceOptions {
   readonly clock?: Clock;
 }
 
+/** What `next` of a list of keys can be: the id of a key. */
+const PLACE = /^(?:root|key_[0-9a-f]{32})$/;
 const MAX_LIMIT = 200;
 const USUAL_LIMIT = 50;
 
@@ -201,7 +203,7 @@ function refuseRolesOfOthers(caller: Caller, key: KeyDetails): void {
 
 function refuseBadPaging(after: string | undefined, limit: number): void {
   const errors = [];
-  if (after !== undefined && !isKeyId(after)) {
+  if (after !== undefined && !PLACE.test(after)) {
     errors.push({ path: '/after', message: 'must be the `next` of the page before' });
   }
   if (!Number.isInteger(limit) || limit < 1 || limit > MAX_LIMIT) {

@@ -64,7 +64,7 @@ export function tenantOfNewKey(maker: Caller, named: string | undefined): string
 /** When a new key ends. Throws `InvalidRequest` for what is no time, or one that is not to come. */
 export function expiryOfNewKey(text: string | undefined, now: number): Date | null {
   if (text === undefined) return null;
-  const expiry = TIMESTAMP.test(text) ? new Date(text) : new Date(Number.NaN);
+  const expiry = TIMESTAMP.test(text) && isDay(text) ? new Date(text) : new Date(Number.NaN);
   if (Number.isNaN(expiry.getTime())) {
     throw invalid('expires_at', 'must be a time such as `2027-01-01T00:00:00Z`');
   }
@@ -116,6 +116,13 @@ export function refuseRoleName(
 export function personOfNewKey(maker: Caller, id: string, user: string | undefined): string {
   if (user !== undefined) return `user:${user}`;
   return maker.id === 'root' ? `key:${id}` : maker.person;
+}
+
+/** Whether the calendar has the day that a timestamp starts with; `Date` takes 30 February for 2 March. */
+function isDay(text: string): boolean {
+  const day = text.slice(0, 10);
+  const found = new Date(`${day}T00:00:00Z`);
+  return !Number.isNaN(found.getTime()) && found.toISOString().startsWith(day);
 }
 
 function worksOnlyWithoutTenant(role: SystemRole): boolean {

@@ -13,7 +13,10 @@ export type Reach = 'all' | 'own' | 'none';
 
 const MODEL = new URL('../../models/system.conf', import.meta.url);
 
-/** What its own admin can do in a tenant; bundles and metrics are about the whole installation. */
+/**
+ * What its own admin can do in a tenant; bundles are about the whole installation. So are metrics,
+ * but they tell of no tenant: whoever watches one may read them.
+ */
 const IN_A_TENANT = [
   'rules:*',
   'keys:*',
@@ -24,6 +27,7 @@ const IN_A_TENANT = [
   'audit:read',
   'check',
   'check:dry_run',
+  'metrics:read',
 ];
 
 /** What whoever looks after a tenant reads. */
@@ -37,17 +41,17 @@ const READING = ['rules:read', 'directory:read', 'permissions:read', 'approvals:
  */
 const MAY: Readonly<Record<SystemRole, Partial<Record<'own' | 'all', readonly string[]>>>> = {
   platform_admin: {
-    own: [...IN_A_TENANT, 'bundles:read', 'bundles:validate', 'metrics:read'],
+    own: [...IN_A_TENANT, 'bundles:read', 'bundles:validate'],
     all: ['*'],
   },
   policy_author: { all: ['bundles:*', 'rules:read', 'check:dry_run'] },
   tenant_admin: { own: IN_A_TENANT },
   tenant_operator: { own: [...READING, 'approvals:open', 'check', 'check:dry_run'] },
   approver: {},
-  auditor: { own: [...READING, 'audit:read'], all: ['metrics:read'] },
+  auditor: { own: [...READING, 'audit:read', 'metrics:read'] },
   service: { own: ['check', 'check:dry_run', 'approvals:open', 'permissions:read'] },
   token_issuer: { own: ['tokens:issue'] },
-  monitor: { all: ['metrics:read'] },
+  monitor: { own: ['metrics:read'] },
 };
 
 /** The rules of the built-in model. */

@@ -25,7 +25,7 @@ import {
 const IN_TENANT: Record<SystemRole, Permission[]> = {
   platform_admin: PERMISSIONS.filter((p) => p !== 'bundles:apply' && p !== 'bundles:activate'),
   policy_author: [],
-  tenant_admin: PERMISSIONS.filter((p) => !p.startsWith('bundles:') && p !== 'metrics:read'),
+  tenant_admin: PERMISSIONS.filter((p) => !p.startsWith('bundles:')),
   tenant_operator: [
     'check',
     'check:dry_run',
@@ -36,10 +36,17 @@ const IN_TENANT: Record<SystemRole, Permission[]> = {
     'permissions:read',
   ],
   approver: [],
-  auditor: ['rules:read', 'approvals:read', 'audit:read', 'directory:read', 'permissions:read'],
+  auditor: [
+    'rules:read',
+    'approvals:read',
+    'audit:read',
+    'directory:read',
+    'permissions:read',
+    'metrics:read',
+  ],
   service: ['check', 'check:dry_run', 'approvals:open', 'permissions:read'],
   token_issuer: ['tokens:issue'],
-  monitor: [],
+  monitor: ['metrics:read'],
 };
 
 /** What a key without a tenant may do besides, there and everywhere. */
@@ -53,8 +60,6 @@ const WITHOUT_TENANT: Partial<Record<SystemRole, Permission[]>> = {
     'bundles:activate',
     'rules:read',
   ],
-  auditor: ['metrics:read'],
-  monitor: ['metrics:read'],
 };
 
 function caller(tenant: string | undefined, ...systemRoles: SystemRole[]) {
@@ -204,7 +209,13 @@ describe('giving roles', () => {
 
   it('names every role that is too much', () => {
     const admin = caller('acme', 'tenant_admin');
-    const inTenant: SystemRole[] = ['tenant_admin', 'tenant_operator', 'auditor', 'service'];
+    const inTenant: SystemRole[] = [
+      'tenant_admin',
+      'tenant_operator',
+      'auditor',
+      'monitor',
+      'service',
+    ];
     assert.deepEqual(rolesBeyond(admin, [...inTenant, 'approver', 'token_issuer'], 'acme'), []);
     assert.deepEqual(rolesBeyond(admin, [...SYSTEM_ROLES], 'acme'), ['platform_admin']);
     assert.deepEqual(
@@ -214,8 +225,6 @@ describe('giving roles', () => {
     assert.deepEqual(rolesBeyond(caller(undefined, 'tenant_admin'), [...SYSTEM_ROLES], undefined), [
       'platform_admin',
       'policy_author',
-      'auditor',
-      'monitor',
     ]);
   });
 });
