@@ -82,6 +82,7 @@ export const BundleAnswer = Type.Object({
   author: text,
   at: text,
   active: Type.Optional(Type.Boolean()),
+  previous: Type.Optional(Type.Number()),
 });
 export type BundleAnswer = Static<typeof BundleAnswer>;
 

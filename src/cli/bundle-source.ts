@@ -25,6 +25,13 @@ export function bundleDirectory({ env }: Surroundings, given: string | undefined
   return given ?? (env['COUNTERSIGN_POLICY_DIR'] || 'policies');
 }
 
+/** Where a directory of the command line lies; ends the command where there is none. */
+export function existingDirectory({ cwd }: Surroundings, directory: string): string {
+  const root = resolve(cwd, directory);
+  if (statSync(root, { throwIfNoEntry: false })?.isDirectory()) return root;
+  throw usageError(`there is no directory \`${directory}\`; name one that holds a \`bundle.yaml\``);
+}
+
 /** Reads and compiles the bundle of a directory; its faults end the command, shown. */
 export async function loadBundle(
   surroundings: Surroundings,
@@ -32,12 +39,7 @@ export async function loadBundle(
   screen: Screen,
   options: PrintOptions,
 ): Promise<LocalBundle> {
-  const root = resolve(surroundings.cwd, directory);
-  if (!statSync(root, { throwIfNoEntry: false })?.isDirectory()) {
-    throw usageError(
-      `there is no directory \`${directory}\`; name one that holds a \`bundle.yaml\``,
-    );
-  }
+  const root = existingDirectory(surroundings, directory);
   const pathOf = pathsBelow(surroundings.cwd, directory);
   const refuse = (faults: readonly BundleFault[], warnings: readonly BundleFault[]) =>
     refuseFaults(screen, options, faults, warnings, pathOf);

@@ -8,6 +8,9 @@ import { listOf, page, timestamp } from './fields.js';
 import { type Answer, guardedRoute, type Route } from './route.js';
 import type { Services } from './services.js';
 
+/** Neither control characters nor those that no screen shows, or that turn the text around. */
+const PRINTABLE = '^[^\\p{C}\\p{Zl}\\p{Zp}]*$';
+
 const files = Type.Record(Type.String(), Type.String(), {
   description: 'Each file: its path, relative to `bundle.yaml`, and its text.',
 });
@@ -16,7 +19,13 @@ const application = Type.Object(
   {
     files,
     commit: Type.Optional(
-      Type.String({ minLength: 1, maxLength: 256, description: 'The git commit it comes from.' }),
+      Type.String({
+        minLength: 1,
+        maxLength: 200,
+        pattern: PRINTABLE,
+        patternErrorMessage: 'expected printable characters alone',
+        description: 'The git commit it comes from.',
+      }),
     ),
     expect_bundle: Type.Optional(
       Type.Integer({
@@ -58,6 +67,9 @@ const summary = {
   at: timestamp,
   revision: Type.Integer({ description: 'The one that applying it made.' }),
   active: Type.Boolean(),
+  previous: Type.Optional(
+    Type.Integer({ description: 'Of the active one: the number of the one active before it.' }),
+  ),
   digest: Type.String({ description: 'SHA-256 over its files and its model.' }),
 };
 const Bundle = Type.Object(summary, { $id: 'Bundle' });
@@ -165,8 +177,13 @@ function shownResult({ bundle, revision, changes, warnings }: ApplyResult): obje
   return { bundle, revision, changes, warnings };
 }
 
-function shown({ at, commit, ...bundle }: BundleSummary): object {
-  return { ...bundle, ...(commit === undefined ? {} : { commit }), at: at.toISOString() };
+function shown({ at, commit, previous, ...bundle }: BundleSummary): object {
+  return {
+    ...bundle,
+    ...(commit === undefined ? {} : { commit }),
+    ...(previous === undefined ? {} : { previous }),
+    at: at.toISOString(),
+  };
 }
 
 /** The number in the path; what is no number names no bundle. */

@@ -15,6 +15,8 @@ export interface BundleSummary {
   /** The revision that applying it made. */
   readonly revision: number;
   readonly active: boolean;
+  /** Of the active bundle: the one that was active before it, if any was. */
+  readonly previous: number | undefined;
   /** SHA-256 over its files and its model, in hex. */
   readonly digest: string;
 }
@@ -71,6 +73,10 @@ function summaries(database: Database) {
       'applied_at',
       'bundles.revision',
       'active_bundle.bundle as active',
+      sql<number | null>`(
+        SELECT (detail ->> 'previous')::integer FROM change_log
+        WHERE change_log.revision = active_bundle.revision
+      )`.as('previous'),
     ]);
 }
 
@@ -86,6 +92,7 @@ function toSummary(row: SummaryRow): BundleSummary {
     at: row.applied_at,
     revision: Number(row.revision),
     active: row.active !== null,
+    previous: row.previous ?? undefined,
     digest: row.digest.toString('hex'),
   };
 }

@@ -375,6 +375,50 @@ describe('countersign policy, with a server', () => {
     assert.equal(server.asked[0]?.url, 'http://server:7400/v1/bundles/1/activate');
   });
 
+  it('rolls back to the bundle that was active before, and says which', async () => {
+    const items = [
+      { bundle: 3, active: false },
+      { bundle: 2, active: true, previous: 3 },
+    ];
+    const answers = () => answering({ body: { items, next: null } }, { body: { ...applied } });
+    for (const argv of [[], ['shop']]) {
+      const server = answers();
+      const ran = await run(server.fetch, 'rollback', ...argv);
+      assert.match(
+        ran.stdout,
+        /^back from bundle 2 to bundle 3, which was active before it\nactive/,
+      );
+      assert.equal(server.asked[1]?.url, 'http://server:7400/v1/bundles/3/activate');
+    }
+    const json = await run(answers().fetch, 'rollback', '--json');
+    assert.deepEqual(JSON.parse(json.stdout), applied);
+  });
+
+  it('rolls back nowhere where no bundle was active before', async () => {
+    for (const items of [[], [{ bundle: 1, active: true }]]) {
+      const ran = await run(answering({ body: { items, next: null } }).fetch, 'rollback');
+      assert.equal(ran.exitCode, 1);
+      assert.match(ran.stderr, /no bundle (is active|was active before bundle 1)/);
+    }
+  });
+
+  it('takes the directory of a bundle for rollback and history too, where there is one', async () => {
+    const server = answering({ body: { ...applied, bundle: 1 } });
+    assert.equal((await run(server.fetch, 'rollback', 'shop', '1')).exitCode, 0);
+    assert.equal(server.asked[0]?.url, 'http://server:7400/v1/bundles/1/activate');
+    const history = answering({ body: { items: [], next: null } });
+    assert.equal((await run(history.fetch, 'history', 'shop')).exitCode, 0);
+    for (const argv of [
+      ['history', 'nowhere'],
+      ['rollback', 'nowhere'],
+      ['rollback', 'nowhere', '1'],
+      ['rollback', 'shop', 'one'],
+    ]) {
+      const ran = await run(answering().fetch, ...argv);
+      assert.equal(ran.exitCode, 2, argv.join(' '));
+    }
+  });
+
   it('lists the history, page by page', async () => {
     const at = '2026-03-30T10:00:00.000Z';
     const bundle = { name: 'shop', author: 'key:root', at };

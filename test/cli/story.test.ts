@@ -163,6 +163,10 @@ describe('the command line and a server', () => {
     );
     assert.equal(await word(restart), 'allowed');
     assert.match((await run(['policy', 'history'])).stdout, /^ +2 +demo .*\n\* +1 +demo /m);
+    assert.match(
+      (await run(['policy', 'rollback', policies])).stdout,
+      /^back from bundle 1 to bundle 2, which was active before it\nactive: bundle 2/,
+    );
     assert.equal((await run(['policy', 'rollback', '99'])).exitCode, 5);
     await directory.remove();
   });

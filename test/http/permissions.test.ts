@@ -30,7 +30,7 @@ const NEEDS_APPROVAL = {
 };
 
 /** Roles that no key of a tenant can be given: they would give it nothing. */
-const USELESS_IN_A_TENANT: readonly SystemRole[] = ['policy_author', 'monitor'];
+const USELESS_IN_A_TENANT: readonly SystemRole[] = ['policy_author'];
 
 /** All roles that may, with the same status. */
 function each(status: number, ...roles: SystemRole[]): Partial<Record<SystemRole, number>> {
@@ -193,9 +193,8 @@ function rows(files: object): Row[] {
     {
       name: 'GET /metrics',
       request: () => ({ method: 'GET', path: '/metrics' }),
-      roles: each(200, 'platform_admin', 'auditor', 'monitor'),
+      roles: each(200, 'platform_admin', 'tenant_admin', 'auditor', 'monitor'),
       others: 403,
-      unboundOnly: true,
     },
   ];
 }
@@ -259,6 +258,22 @@ describe('permissions over HTTP', () => {
     });
   }
 
+  it('of a tenant are given to its monitors and auditors by its own admin', async () => {
+    const { key } = await server.key(['tenant_admin'], { tenant: 'acme' });
+    for (const role of ['monitor', 'auditor']) {
+      const body = { name: role, roles: [role] };
+      const made = await server.call<{ key: string; tenant: string }>('POST', '/v1/keys', {
+        key,
+        body,
+      });
+      assert.equal(made.status, 201, made.text);
+      assert.equal(made.body.tenant, 'acme');
+      const { status, text } = await server.call('GET', '/metrics', { key: made.body.key });
+      assert.equal(status, 200, role);
+      assert.doesNotMatch(text, /acme/, 'metrics tell of no tenant');
+    }
+  });
+
   it('are none for a key without roles', async () => {
     const { key } = await server.key([]);
     assert.deepEqual(await differences(key, (row) => row.others, { tenant: 'acme' }), []);
@@ -278,6 +293,25 @@ describe('permissions over HTTP', () => {
     assert.equal((await server.call('GET', '/v1/audit', { key })).status, 200);
     assert.equal((await server.call('DELETE', `/v1/keys/${id}`)).status, 200);
     assert.equal((await server.call('GET', '/v1/audit', { key })).status, 401);
+  });
+
+  it('are asked for with values that there can be', async () => {
+    const created = { name: 'x', roles: [], expires_at: '2027-02-30T00:00:00Z' };
+    for (const [method, path, body, at] of [
+      ['POST', '/v1/keys', created, '/expires_at'],
+      ['GET', '/v1/keys?after=x', undefined, '/after'],
+      ['POST', '/v1/bundles', { files: {}, commit: 'a\nb' }, '/commit'],
+      ['POST', '/v1/bundles', { files: {}, commit: 'a\u202eb' }, '/commit'],
+      ['POST', '/v1/bundles', { files: {}, commit: 'a'.repeat(201) }, '/commit'],
+    ] as const) {
+      const { status, body: problem } = await server.call<{ errors: { path: string }[] }>(
+        method,
+        path,
+        { body },
+      );
+      assert.equal(status, 400, `${method} ${path}`);
+      assert.equal(problem.errors[0]?.path, at);
+    }
   });
 
   it('end when the key expires', async () => {

@@ -241,10 +241,10 @@ describe('applying bundles', () => {
     assert.deepEqual([again.revision, again.changed], [3, false]);
     const { items } = await fixture.service.history({ limit: 5 });
     assert.deepEqual(
-      items.map(({ bundle, active }) => [bundle, active]),
+      items.map(({ bundle, active, previous }) => [bundle, active, previous]),
       [
-        [2, false],
-        [1, true],
+        [2, false, undefined],
+        [1, true, 2],
       ],
     );
   });
