@@ -56,6 +56,12 @@ export const REPLACED: ReadonlyMap<string, string> = new Map(
   ].map((name) => [name, `x_${name}`]),
 );
 
+/**
+ * What `has(a.b)` becomes, as `x_has(a, "b")`: the library's macro says that `b` is absent where `a` is
+ * a text, a number, a list or null; CEL has it that this is an error.
+ */
+export const HAS = 'x_has';
+
 /** Functions that go through every entry of a list or map. */
 export const MACROS: ReadonlySet<string> = new Set([
   'all',
@@ -91,6 +97,7 @@ function makeEnvironment(): Environment {
   registerTexts(made);
   registerSizes(made);
   registerTimes(made);
+  registerPresence(made);
   return made;
 }
 
@@ -175,6 +182,16 @@ function registerTimes(made: Environment): void {
     const span = SPANS[name];
     if (span === undefined) continue;
     made.registerFunction(`${DURATION}.x_${name}(): int`, (length: Duration) => span(length));
+  }
+}
+
+function registerPresence(made: Environment): void {
+  made.registerFunction(`${HAS}(map, string): bool`, (map: object, member: string) =>
+    map instanceof Map ? map.has(member) : Object.hasOwn(map, member),
+  );
+  // Their members are known, and always there.
+  for (const type of ['Subject', 'Action', 'Resource']) {
+    made.registerFunction(`${HAS}(${type}, string): bool`, () => true);
   }
 }
 

@@ -1,6 +1,6 @@
 import type { ASTNode } from '@marcbachmann/cel-js';
 import { closest } from '../platform/closest.js';
-import { FUNCTIONS, MACROS, REPLACED } from './cel-functions.js';
+import { environment, FUNCTIONS, HAS, MACROS, REPLACED } from './cel-functions.js';
 import type { ConditionReferences } from './governance-rule.js';
 
 /** What a walk over an expression finds out, before its types are checked. */
@@ -65,8 +65,10 @@ class Walk implements Survey {
     if (node.op === 'id') {
       this.#variable(node, node.args, bound);
     } else if (node.op === 'call') {
+      const [name, parameters] = node.args;
       this.#function(node, node.args);
-      for (const argument of node.args[1]) this.node(argument, bound);
+      for (const parameter of parameters) this.node(parameter, bound);
+      if (name === 'has') this.#presence(node, parameters);
     } else if (node.op === 'rcall') {
       this.#method(node, node.args, bound);
     } else if (COMPARING.has(node.op)) {
@@ -95,6 +97,15 @@ class Walk implements Survey {
     const [name] = call;
     if (!FUNCTIONS.has(name)) this.#unknown(node, 'function', name, [...FUNCTIONS]);
     call[0] = REPLACED.get(name) ?? name;
+  }
+
+  #presence(node: ASTNode, [selection, ...others]: readonly ASTNode[]): void {
+    if (selection?.op === '.' && others.length === 0) {
+      replacePresence(node, ...selection.args);
+    } else {
+      const message = '`has` takes one member, such as `has(context.ticket)`';
+      this.faults.push({ offset: node.start, message });
+    }
   }
 
   #method(node: ASTNode, call: [string, ASTNode, ASTNode[]], bound: ReadonlySet<string>): void {
@@ -153,6 +164,20 @@ class Walk implements Survey {
         : `, did you mean \`${near}\`?`;
     this.faults.push({ offset: node.start, message: `unknown ${what} \`${name}\`${hint}` });
   }
+}
+
+/** What the library's own macros do to a node, though its types do not tell of it. */
+interface Replaceable {
+  setMeta(key: 'alternate', replacement: ASTNode): void;
+}
+
+/** Has `has(receiver.member)` evaluated as a call of our own, which stands in the same place. */
+function replacePresence(node: ASTNode, receiver: ASTNode, member: string): void {
+  const source = `${HAS}(null, ${JSON.stringify(member)})`;
+  const { ast } = environment.parse(' '.repeat(node.start) + source);
+  if (ast.op !== 'call') throw new Error('a call is parsed as a call');
+  ast.args[1][0] = receiver;
+  (node as ASTNode & Replaceable).setMeta('alternate', ast);
 }
 
 /** `a.b` and `a["b"]` are one step from `a` to `b`; an index that is computed is none. */

@@ -145,6 +145,49 @@ describe('conditions', () => {
     assert.equal(valueOf('context.absent == 1'), '`absent` is absent');
   });
 
+  it('fails where it asks for a member of what has none', () => {
+    for (const a of [1, 1.5, 'x', '', true, null, [], [{ b: 1 }]] as JsonValue[]) {
+      const shown = JSON.stringify(a);
+      for (const source of [
+        'has(context.a.b)',
+        '!has(context.a.b)',
+        'has(context.a.b.c)',
+        'has(context["a"].b)',
+        'has(context.a.b) || context.a == 2',
+        'context.list.exists(entry, has(entry.b))',
+      ]) {
+        assert.equal(typeof valueOf(source, { a, list: [a] }), 'string', `${source} of ${shown}`);
+      }
+      assert.equal(valueOf('has(context.a)', { a }), true, shown);
+      assert.equal(valueOf('has(context.a.b) || true', { a }), true, shown);
+    }
+    for (const a of [{}, { b: null }, { b: 1 }] as JsonObject[]) {
+      assert.equal(valueOf('has(context.a.b)', { a }), Object.hasOwn(a, 'b'));
+      const entry = 'context.list.exists(entry, has(entry.b))';
+      assert.equal(valueOf(entry, { list: [a] }), Object.hasOwn(a, 'b'));
+    }
+    assert.equal(
+      typeof valueOf('has(context.absent.b)'),
+      'string',
+      'what is absent has no members',
+    );
+    assert.equal(valueOf('has(subject.properties) && has(action.name) && has(resource.id)'), true);
+    assert.equal(valueOf('{"a": has(context.x)}.a ? false : true', {}), true);
+  });
+
+  it('takes `has` of members alone, at its place', () => {
+    assert.deepEqual(faultsOf('true && has(context)'), [
+      '8: `has` takes one member, such as `has(context.ticket)`',
+    ]);
+    for (const source of ['has()', 'has(context["a"])', 'has(context.a, context.b)', 'has(1)']) {
+      assert.match(faultsOf(`true && ${source}`)[0] ?? '', /^\d+: ./, source);
+    }
+    assert.match(faultsOf('true && has(tenant.x)')[0] ?? '', /^8: .*`has\(string, string\)`/);
+    assert.match(faultsOf('has(subject.nope)')[0] ?? '', /^4: unknown member of subject `nope`/);
+    assert.match(faultsOf('roles.has(tenant)')[0] ?? '', /./);
+    assert.match(faultsOf('x_has(context, "a")')[0] ?? '', /^0: unknown function `x_has`/);
+  });
+
   it('sees own members alone', () => {
     for (const member of [
       'constructor',
