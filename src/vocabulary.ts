@@ -1,6 +1,6 @@
 /**
  * The words of the server as types. Everything that decides, stores or explains a check speaks of
- * these and no others; the wire format that callers send is in `decision/check-schema.ts`.
+ * these and no others; the wire format of a check is in `check-members.ts`.
  */
 
 /** Any value that JSON can carry. Numbers are finite, strings well-formed. */

@@ -2,10 +2,10 @@ import type { BundleFault } from '../errors.js';
 import { canonicalJson, sha256Hex } from '../platform/json.js';
 import { compileSchema, schemaFaults } from '../platform/schema-faults.js';
 import { parseYaml, type Position, type YamlDocument } from '../platform/yaml.js';
-import type { GovernanceKind, JsonValue } from '../vocabulary.js';
+import type { GovernanceKind } from '../vocabulary.js';
 import { compileCondition } from './condition.js';
 import type { Condition, GovernanceRule, Match } from './governance-rule.js';
-import { governanceFileSchema, KINDS, ruleSchema } from './governance-schema.js';
+import { governanceFileSchema, KINDS, ruleSchema, termsSchema } from './governance-schema.js';
 import type { KindOfRule } from './kind.js';
 
 /** What a governance file comes to. `rules` are to be used only where there are no faults. */
@@ -31,20 +31,23 @@ const ruleChecks = {
   'rate-limit': compileSchema(ruleSchema('rate-limit')),
 } as const satisfies Record<GovernanceKind, unknown>;
 
+const termChecks = {
+  'time-window': compileSchema(termsSchema('time-window')),
+  'require-comment': compileSchema(termsSchema('require-comment')),
+  'approval-required': compileSchema(termsSchema('approval-required')),
+  'rate-limit': compileSchema(termsSchema('rate-limit')),
+} as const satisfies Record<GovernanceKind, unknown>;
+
 /**
  * Compiles a governance file. All faults of the file come back at once, sorted by place: those of
- * YAML alone where the text is no YAML, else those of the schema, of expressions, patterns, time
- * zones and of everything else that could not work.
+ * YAML, which stand alone only where its syntax is broken, of the schema, of expressions, patterns,
+ * time zones and of everything else that could not work.
  */
 export function compileGovernanceFile(file: string, text: string): CompiledGovernanceFile {
-  const document = parseYaml(text);
-  if ('faults' in document) {
-    return { rules: [], faults: document.faults.map((fault) => ({ file, ...fault })) };
-  }
-  const faults: BundleFault[] = schemaFaults(checkFile, document).map((fault) => ({
-    file,
-    ...fault,
-  }));
+  const { document, faults: flaws } = parseYaml(text);
+  const faults: BundleFault[] = flaws.map((fault) => ({ file, ...fault }));
+  if (document === undefined) return { rules: [], faults };
+  for (const fault of schemaFaults(checkFile, document)) faults.push({ file, ...fault });
   const tell = ({ line, column }: Position, message: string): void => {
     faults.push({ file, line, column, message });
   };
@@ -73,14 +76,17 @@ class RuleCompiler {
     this.#tell = tell;
   }
 
-  /** Undefined where the rule breaks its schema; its condition is checked all the same. */
+  /** Undefined where the rule breaks its schema; what holds its own is checked all the same. */
   compile(rule: unknown): GovernanceRule | undefined {
     const when = this.#condition(memberOf(rule, 'when'));
-    if (!isWritten(rule)) return undefined;
+    if (!isWritten(rule)) {
+      if (hasTerms(rule)) this.#terms<GovernanceRule, never>(KINDS[rule.kind], rule);
+      return undefined;
+    }
     const base = {
       id: rule.id,
       match: matchOf(rule.match),
-      digest: sha256Hex(canonicalJson(rule as unknown as JsonValue)),
+      digest: digestOf(rule),
       source: { file: this.#file, line: this.#document.at(this.#root).line },
       ...(rule.description === undefined ? {} : { description: rule.description }),
       ...(when === undefined ? {} : { when }),
@@ -94,16 +100,18 @@ class RuleCompiler {
 
   #terms<Rule extends GovernanceRule, Written>(
     kind: KindOfRule<Rule, Written>,
-    rule: WrittenRule,
+    rule: Pick<WrittenRule, 'kind'>,
   ): ReturnType<KindOfRule<Rule, Written>['compile']> {
     // The schema of the kind has passed: the rule carries the kind's own members.
-    return kind.compile(rule as unknown as Written, (pointer, message) =>
-      this.#tell(this.#document.at(this.#root + pointer), message),
-    );
+    return kind.compile(rule as unknown as Written, (pointer, message) => {
+      const at = this.#root + pointer;
+      if (!this.#document.isFlawed(at)) this.#tell(this.#document.at(at), message);
+    });
   }
 
   #condition(source: unknown): Condition | undefined {
     if (typeof source !== 'string' || source === '') return undefined;
+    if (this.#document.isFlawed(`${this.#root}/when`)) return undefined;
     const compiled = compileCondition(source);
     if (!('faults' in compiled)) return compiled;
     for (const { offset, message } of compiled.faults) {
@@ -127,6 +135,20 @@ function memberOf(value: unknown, name: string): unknown {
 function isWritten(rule: unknown): rule is WrittenRule {
   const kind = memberOf(rule, 'kind');
   return isKind(kind) && ruleChecks[kind](rule).length === 0;
+}
+
+/** Whether the members of its kind are as they should be, whatever is wrong with the rest. */
+function hasTerms(rule: unknown): rule is Pick<WrittenRule, 'kind'> {
+  const kind = memberOf(rule, 'kind');
+  return isKind(kind) && termChecks[kind](rule).length === 0;
+}
+
+/**
+ * The digest of what a rule does. Its description does nothing: with other words it is the same rule,
+ * and the grants given under it hold.
+ */
+function digestOf({ description: _, ...rule }: WrittenRule): string {
+  return sha256Hex(canonicalJson(rule));
 }
 
 function isKind(kind: unknown): kind is GovernanceKind {

@@ -90,7 +90,10 @@ interface RuleBase<Kind extends GovernanceKind> {
   readonly description?: string;
   readonly match: Match;
   readonly when?: Condition;
-  /** SHA-256 (hex) over the canonical JSON of the rule as written: same digest, same rule. */
+  /**
+   * SHA-256 (hex) over the canonical JSON of the rule as written, but for its description: same digest,
+   * same rule.
+   */
   readonly digest: string;
   readonly source: { readonly file: string; readonly line: number };
 }

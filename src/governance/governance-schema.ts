@@ -19,6 +19,17 @@ const tenantPattern = Type.String({
   patternErrorMessage: 'expected a tenant such as `acme`, with `*` for any run of characters',
 });
 
+/** Every resource has a `:`; a pattern with neither that nor a `*` would fit none. */
+const resourcePattern = nameSchema({
+  allOf: [
+    {
+      pattern: '^$|[:*]',
+      patternErrorMessage:
+        'expected a resource as `type:id`, or `type:*` for every one of that type',
+    },
+  ],
+});
+
 const match = Type.Object(
   {
     tenants: Type.Optional(patternsSchema('The tenant of the check.', tenantPattern)),
@@ -29,7 +40,7 @@ const match = Type.Object(
       patternsSchema("The subject's roles in the tenant, inherited ones too; one must fit."),
     ),
     actions: Type.Optional(patternsSchema('The name of the action.')),
-    resources: Type.Optional(patternsSchema('The resource as `type:id`.')),
+    resources: Type.Optional(patternsSchema('The resource as `type:id`.', resourcePattern)),
   },
   {
     ...CLOSED,
@@ -56,6 +67,11 @@ export function ruleSchema(kind: GovernanceKind): TSchema {
     },
     CLOSED,
   );
+}
+
+/** The schema of the members that only rules of one kind have, whatever else a rule says. */
+export function termsSchema(kind: GovernanceKind): TSchema {
+  return Type.Object({ ...KINDS[kind].members });
 }
 
 /** The JSON Schema of a governance file. */

@@ -84,18 +84,19 @@ function readEnvironment(env: NodeJS.ProcessEnv): Source {
 function readSettingsFile(path: string): Source {
   const text = textOf(path);
   if (text === undefined || text.trim() === '') return { values: {}, faults: [] };
-  const document = parseYaml(text);
-  if ('faults' in document)
-    return { values: {}, faults: document.faults.map((fault) => inFile(fault, fault.message)) };
-  const { value } = document;
+  const { document, faults: flaws } = parseYaml(text);
+  const faults: { line: number; column: number; message: string }[] = [...flaws];
+  const value = document?.value;
   // A file of comments alone gives nothing.
-  if (value === undefined || value === null) return { values: {}, faults: [] };
-  if (typeof value !== 'object' || Array.isArray(value))
-    return { values: {}, faults: [inFile(document.at(''), 'give settings as `name: value`')] };
+  if (document === undefined || value === undefined || value === null)
+    return { values: {}, faults: faults.map((fault) => inFile(fault, fault.message)) };
+  if (typeof value !== 'object' || Array.isArray(value)) {
+    faults.push({ ...document.at(''), message: 'give settings as `name: value`' });
+    return { values: {}, faults: faults.map((fault) => inFile(fault, fault.message)) };
+  }
 
   const values: Partial<Record<SettingName, string>> = {};
   const keys = new Map<SettingName, string>();
-  const faults: { line: number; column: number; message: string }[] = [];
   for (const [key, member] of Object.entries(value)) {
     const place = document.keyAt(pointerTo('', key));
     const name = settingNamed(key);
@@ -105,6 +106,8 @@ function readSettingsFile(path: string): Source {
         ...place,
         message: `\`${key}\` and \`${keys.get(name)}\` are the same setting; keep one`,
       });
+    } else if (document.isFlawed(pointerTo('', key))) {
+      keys.set(name, key);
     } else if (isScalar(member)) {
       keys.set(name, key);
       values[name] = String(member);

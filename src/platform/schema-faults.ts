@@ -39,24 +39,26 @@ let ajv: Ajv2020 | undefined;
 
 /**
  * Everything that keeps a YAML document from its schema, each with its place and a sentence for
- * people: ``unknown member `coment`, did you mean `comment`?``
+ * people: ``unknown member `coment`, did you mean `comment`?`` Values of which a fault was told when
+ * they were read are passed over: the schema may be held against something else than was meant.
  */
 export function schemaFaults(check: SchemaCheck, document: YamlDocument): YamlFault[] {
   const value = document.value === undefined ? null : document.value;
-  const faults = ofFittingBranches(check(value)).map((error) => ({
-    ...placeOf(error, document),
-    message: messageOf(error),
-  }));
+  const faults = ofFittingBranches(check(value)).flatMap((error) => {
+    const place = placeOf(error, document);
+    return place === undefined ? [] : [{ ...place, message: messageOf(error) }];
+  });
   return [...new Map(faults.map((fault) => [JSON.stringify(fault), fault])).values()];
 }
 
-function placeOf(error: ErrorObject, document: YamlDocument): Position {
+function placeOf(error: ErrorObject, document: YamlDocument): Position | undefined {
   const { instancePath, params } = error;
   const member: unknown = params['additionalProperty'] ?? params['propertyName'];
   if (typeof member === 'string') return document.keyAt(pointerTo(instancePath, member));
   const tag: unknown = error.keyword === 'discriminator' ? params['tag'] : undefined;
-  if (typeof tag === 'string') return document.at(pointerTo(instancePath, tag));
-  return document.at(instancePath);
+  const isTagWrong = typeof tag === 'string' && params['tagValue'] !== undefined;
+  const pointer = isTagWrong ? pointerTo(instancePath, tag) : instancePath;
+  return document.isFlawed(pointer) ? undefined : document.at(pointer);
 }
 
 /**

@@ -1,6 +1,5 @@
 import {
   CORE_SCHEMA,
-  constructFromEvents,
   EVENT_ID,
   type Event,
   getScalarValue,
@@ -21,10 +20,15 @@ export interface YamlFault extends Position {
   readonly message: string;
 }
 
-/** A YAML text that carries nothing but JSON, with the place of each of its nodes. */
+/** The JSON that a YAML text carries, with the place of each of its nodes. */
 export interface YamlDocument {
   /** `undefined` where the text holds no document at all. */
   readonly value: unknown;
+  /**
+   * Whether a fault of the very value at a JSON pointer was told already (an alias, a tag): what
+   * stands there instead is of no account, and nothing more should be said of it.
+   */
+  isFlawed(pointer: string): boolean;
   /** Where the value at a JSON pointer stands; its nearest ancestor's place where it is absent. */
   at(pointer: string): Position;
   /** Where the key of the member at a JSON pointer stands; for a list's item, the item. */
@@ -33,45 +37,55 @@ export interface YamlDocument {
   within(pointer: string, offset: number): Position;
 }
 
+/** All that could be made of a YAML text: the faults, and the document in so far as there is one. */
+export interface YamlReading {
+  readonly faults: readonly YamlFault[];
+  /** Undefined where the syntax is broken. Where there are faults, it serves to find more of them. */
+  readonly document: YamlDocument | undefined;
+}
+
 /** Deepest nesting of lists and mappings that a file of ours may have. */
 const MAX_DEPTH = 32;
 
 /** Everything that YAML, or an editor's search, would not show: C0, C1, DEL, lone surrogates. */
 // oxlint-disable-next-line no-control-regex -- these are what is looked for
-const INVISIBLE = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]|\p{Surrogate}/u;
+const INVISIBLE = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]|\p{Surrogate}/gu;
+
+/** Stands in for an invisible character while the rest is read; as long as each of them. */
+const STAND_IN = '\uFFFD';
+
+const MERGE = '<<';
 
 /**
  * Reads a YAML text that carries nothing but JSON: one document of YAML 1.2's core schema, where
  * `09:00`, `yes` and `2026-03-30T10:00:00Z` are strings. Aliases, anchors, tags, merge keys,
  * duplicate keys, keys that are no strings, `__proto__`, control characters and nesting over 32 are
- * faults. All faults at once, but for syntax errors, which end the reading.
+ * faults. All faults at once, but for syntax errors, which end the reading. The document comes along
+ * wherever the syntax holds: of a key given twice it has the first, of several documents the first.
  *
  * @example
- * const read = parseYaml('rules:\n  - id: a\n');
- * if (!('faults' in read)) read.at('/rules/0/id'); // { line: 2, column: 9 }
+ * const { document } = parseYaml('rules:\n  - id: a\n');
+ * document?.at('/rules/0/id'); // { line: 2, column: 9 }
  */
-export function parseYaml(text: string): YamlDocument | { readonly faults: readonly YamlFault[] } {
+export function parseYaml(text: string): YamlReading {
   const positionOf = lineIndex(text);
+  const invisible = [...text.matchAll(INVISIBLE)].map(
+    ({ index, 0: character }): Flaw => ({ offset: index, message: removeInvisible(character) }),
+  );
+  const readable = invisible.length === 0 ? text : text.replace(INVISIBLE, STAND_IN);
+  const told = (flaws: readonly Flaw[]) =>
+    flaws.map(({ offset, message }) => ({ ...positionOf(offset), message }));
   try {
-    const invisible = INVISIBLE.exec(text);
-    if (invisible) {
-      const message = `remove the control character \`${codePoint(invisible[0])}\``;
-      return { faults: [{ ...positionOf(invisible.index), message }] };
-    }
     // The parser counts the document itself as a level.
-    const events = parseEvents(text, { maxDepth: MAX_DEPTH + 1 });
-    const walk = new Walk(text, events);
-    if (walk.faults.length > 0) {
-      return {
-        faults: walk.faults.map(({ offset, message }) => ({ ...positionOf(offset), message })),
-      };
-    }
-    const value = constructFromEvents(events, { source: text, maxAliases: 0 })[0];
-    return documentOf(text, value, walk.nodes, positionOf);
+    const events = parseEvents(readable, { maxDepth: MAX_DEPTH + 1 });
+    const walk = new Walk(readable, events, invisible);
+    const flaws = [...invisible, ...walk.faults].sort((a, b) => a.offset - b.offset);
+    return { faults: told(flaws), document: documentOf(readable, walk, positionOf) };
   } catch (error) {
     if (!(error instanceof YAMLException)) throw error;
     const { line = 0, column = 0 } = error.mark ?? {};
-    return { faults: [{ line: line + 1, column: column + 1, message: error.reason }] };
+    const broken = { line: line + 1, column: column + 1, message: error.reason };
+    return { faults: [...told(invisible), broken], document: undefined };
   }
 }
 
@@ -86,24 +100,37 @@ interface Node {
   readonly scalar?: ScalarEvent;
 }
 
-/** One pass over the parser's events: where each node stands, and what JSON could not carry. */
+interface Flaw {
+  readonly offset: number;
+  readonly message: string;
+}
+
+/** A JSON pointer; undefined for what is no part of the document, such as a key's second value. */
+type Pointer = string | undefined;
+
+/** One pass over the parser's events: the value, where its nodes stand, what JSON could not carry. */
 class Walk {
+  readonly value: unknown;
   readonly nodes = new Map<string, Node>();
-  readonly faults: { offset: number; message: string }[] = [];
+  /** Pointers of the values that could not be taken as they are. */
+  readonly flawed = new Set<string>();
+  readonly faults: Flaw[] = [];
   readonly #text: string;
   readonly #events: readonly Event[];
+  readonly #invisible: readonly Flaw[];
   #next = 0;
 
-  constructor(text: string, events: readonly Event[]) {
+  /** `invisible`: the characters of the text that were replaced, and have been told. */
+  constructor(text: string, events: readonly Event[], invisible: readonly Flaw[]) {
     this.#text = text;
     this.#events = events;
-    let documents = 0;
-    while (this.#next < events.length) {
+    this.#invisible = invisible;
+    for (let documents = 1; this.#next < events.length; documents += 1) {
       this.#next += 1;
-      documents += 1;
       const offset = this.#offset(this.#events[this.#next]) ?? 0;
       if (documents === 2) this.#fault(offset, 'keep one document in a file; remove the `---`');
-      this.#node(documents === 1 ? '' : `/document ${documents}`, offset);
+      const value = this.#node(documents === 1 ? '' : undefined, offset);
+      if (documents === 1) this.value = value;
       this.#next += 1;
     }
   }
@@ -112,70 +139,103 @@ class Walk {
     this.faults.push({ offset, message });
   }
 
-  #node(pointer: string, key: number): void {
+  /** Tells a fault of a value, after which the value itself is of no account. */
+  #flaw(pointer: Pointer, offset: number, message: string): void {
+    this.#fault(offset, message);
+    if (pointer !== undefined) this.flawed.add(pointer);
+  }
+
+  #node(pointer: Pointer, key: number): unknown {
     const event = this.#events[this.#next];
-    this.#next += 1;
     if (event === undefined || event.type === EVENT_ID.DOCUMENT || event.type === EVENT_ID.POP)
-      return;
+      return undefined;
+    this.#next += 1;
     const offset = this.#offset(event) ?? key;
-    this.nodes.set(pointer, {
-      key,
-      value: offset,
-      ...(event.type === EVENT_ID.SCALAR ? { scalar: event } : {}),
-    });
+    if (pointer !== undefined) {
+      const scalar = event.type === EVENT_ID.SCALAR ? { scalar: event } : {};
+      this.nodes.set(pointer, { key, value: offset, ...scalar });
+    }
     if (event.type === EVENT_ID.ALIAS) {
-      this.#fault(event.anchorStart - 1, 'write the value out; aliases are not taken');
-      return;
+      this.#flaw(pointer, event.anchorStart - 1, 'write the value out; aliases are not taken');
+      return null;
     }
     if (event.anchorStart >= 0) {
       this.#fault(event.anchorStart - 1, 'remove the anchor; aliases are not taken');
     }
     if (event.tagStart >= 0)
-      this.#fault(event.tagStart, 'remove the tag; quote the value for a string');
-    if (event.type === EVENT_ID.SEQUENCE) this.#items(pointer);
-    else if (event.type === EVENT_ID.MAPPING) this.#members(pointer);
-    else this.#scalar(event, offset);
+      this.#flaw(pointer, event.tagStart, 'remove the tag; quote the value for a string');
+    if (event.type === EVENT_ID.SEQUENCE) return this.#items(pointer);
+    if (event.type === EVENT_ID.MAPPING) return this.#members(pointer, offset);
+    return this.#scalar(event, pointer, offset);
   }
 
-  #items(pointer: string): void {
-    for (let index = 0; !this.#atEnd(); index += 1) {
-      this.#node(pointerTo(pointer, index), this.#offset(this.#events[this.#next]) ?? 0);
+  #items(pointer: Pointer): unknown[] {
+    const items: unknown[] = [];
+    while (!this.#atEnd()) {
+      const offset = this.#offset(this.#events[this.#next]) ?? 0;
+      items.push(this.#node(stepFrom(pointer, items.length), offset));
     }
     this.#next += 1;
+    return items;
   }
 
-  #members(pointer: string): void {
-    const seen = new Set<string>();
+  #members(pointer: Pointer, start: number): Record<string, unknown> {
+    const members: Record<string, unknown> = {};
     while (!this.#atEnd()) {
       const event = this.#events[this.#next];
-      const offset = this.#offset(event) ?? this.nodes.get(pointer)?.value ?? 0;
-      const name = event?.type === EVENT_ID.SCALAR ? getScalarValue(this.#text, event) : undefined;
-      this.#node(`${pointer}/`, offset);
-      if (name === undefined) this.#fault(offset, 'expected a string as the key');
-      else this.#key(name, offset, seen, event);
-      this.#node(pointerTo(pointer, name ?? ''), offset);
+      const offset = this.#offset(event) ?? start;
+      this.#node(undefined, offset);
+      const name = this.#key(event, offset, members);
+      // Members that are merged in may hold what is missing.
+      if (name === MERGE && pointer !== undefined) this.flawed.add(pointer);
+      const isTaken = name !== undefined && name !== MERGE;
+      const value = this.#node(isTaken ? stepFrom(pointer, name) : undefined, offset);
+      if (isTaken) members[name] = value;
     }
     this.#next += 1;
+    return members;
   }
 
-  #key(name: string, offset: number, seen: Set<string>, event: Event | undefined): void {
-    if (seen.has(name)) this.#fault(offset, `the key \`${name}\` is given twice`);
-    seen.add(name);
-    if (name === '<<') this.#fault(offset, 'write the members out; merge keys are not taken');
-    else if (name === '__proto__') this.#fault(offset, 'the key `__proto__` is not taken');
-    else if (event?.type === EVENT_ID.SCALAR && typeof this.#construct(event) !== 'string') {
+  /** The name of the next member; undefined where it is not to be taken. Tells why. */
+  #key(event: Event | undefined, offset: number, members: object): string | undefined {
+    if (event?.type !== EVENT_ID.SCALAR) {
+      this.#fault(offset, 'expected a string as the key');
+      return undefined;
+    }
+    const name = getScalarValue(this.#text, event);
+    if (name === MERGE) {
+      this.#fault(offset, 'write the members out; merge keys are not taken');
+      return name;
+    }
+    if (name === '__proto__') {
+      this.#fault(offset, 'the key `__proto__` is not taken');
+      return undefined;
+    }
+    if (Object.hasOwn(members, name)) {
+      this.#fault(offset, `the key \`${name}\` is given twice`);
+      return undefined;
+    }
+    if (typeof this.#construct(event) !== 'string') {
       this.#fault(offset, `quote the key \`${name}\`; keys are strings`);
     }
+    return name;
   }
 
-  #scalar(event: ScalarEvent, offset: number): void {
+  #scalar(event: ScalarEvent, pointer: Pointer, offset: number): unknown {
     const value = this.#construct(event);
     if (typeof value === 'number' && !Number.isFinite(value)) {
-      this.#fault(offset, 'expected a finite number, or quote the value for a string');
+      this.#flaw(pointer, offset, 'expected a finite number, or quote the value for a string');
+      return null;
     }
-    const invisible = typeof value === 'string' ? INVISIBLE.exec(value) : null;
-    if (invisible)
-      this.#fault(offset, `remove the control character \`${codePoint(invisible[0])}\``);
+    // One that is left was written as an escape.
+    const [escaped] = typeof value === 'string' ? (value.match(INVISIBLE) ?? []) : [];
+    if (escaped !== undefined) this.#flaw(pointer, offset, removeInvisible(escaped));
+    else if (pointer !== undefined && this.#hadInvisible(event)) this.flawed.add(pointer);
+    return value;
+  }
+
+  #hadInvisible({ valueStart, valueEnd }: ScalarEvent): boolean {
+    return this.#invisible.some(({ offset }) => offset >= valueStart && offset < valueEnd);
   }
 
   #construct(event: ScalarEvent): unknown {
@@ -201,10 +261,13 @@ function isQuoted(event: ScalarEvent): boolean {
   return event.style === SCALAR_STYLE.SINGLE_QUOTED || event.style === SCALAR_STYLE.DOUBLE_QUOTED;
 }
 
+function stepFrom(pointer: Pointer, step: string | number): Pointer {
+  return pointer === undefined ? undefined : pointerTo(pointer, step);
+}
+
 function documentOf(
   text: string,
-  value: unknown,
-  nodes: ReadonlyMap<string, Node>,
+  { value, nodes, flawed }: Walk,
   positionOf: (offset: number) => Position,
 ): YamlDocument {
   const nearest = (pointer: string): Node => {
@@ -216,6 +279,7 @@ function documentOf(
   };
   return {
     value,
+    isFlawed: (pointer) => flawed.has(pointer),
     at: (pointer) => positionOf(nearest(pointer).value),
     keyAt: (pointer) => positionOf(nearest(pointer).key),
     within: (pointer, offset) => {
@@ -246,7 +310,7 @@ function lineIndex(text: string): (offset: number) => Position {
   };
 }
 
-function codePoint(character: string): string {
-  const code = character.codePointAt(0) ?? 0;
-  return `U+${code.toString(16).toUpperCase().padStart(4, '0')}`;
+function removeInvisible(character: string): string {
+  const code = character.charCodeAt(0).toString(16).toUpperCase().padStart(4, '0');
+  return `remove the control character \`U+${code}\``;
 }

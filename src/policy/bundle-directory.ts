@@ -97,10 +97,9 @@ class Reader {
 
   /** Reads the model that `bundle.yaml` names, where it is not in the bundle's `models/`. */
   async readModel(): Promise<void> {
-    const read = readBundleFile(this.#files);
     // What is wrong with `bundle.yaml` is told when the bundle is compiled.
-    if (!('modelPart' in read) || read.modelPart === undefined) return;
-    const { model } = read.modelPart;
+    const model = readBundleFile(this.#files).document?.model;
+    if (model === undefined) return;
     const path = modelPath(model);
     if (this.#files.has(path)) return;
     if (isModelName(model)) {

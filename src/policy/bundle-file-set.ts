@@ -35,26 +35,49 @@ export function pathFault(path: string): string | undefined {
   return undefined;
 }
 
-/** What is wrong with the paths, the size and the characters of a bundle's files, whatever they say. */
+/** What is wrong with the paths and the characters of a bundle's files, whatever they say. */
 export function fileFaults(files: BundleFiles): BundleFault[] {
   const faults: BundleFault[] = [];
-  let bytes = 0;
   for (const [path, text] of files) {
     const file = path.toWellFormed();
     const message = pathFault(path);
     if (message !== undefined) faults.push({ file, line: 1, column: 1, message });
-    bytes += Buffer.byteLength(text);
-    const unstorable = text.isWellFormed() ? text.indexOf('\0') : text.search(/\p{Surrogate}|\0/u);
-    if (unstorable !== -1) {
-      faults.push({
-        file,
-        ...positionOf(text, unstorable),
-        message: unstorableMessage(text, unstorable),
-      });
+    // The reader of YAML tells its own.
+    if (isYaml(path) || isStorable(text)) continue;
+    for (const { index } of text.matchAll(UNSTORABLE)) {
+      faults.push({ file, ...positionOf(text, index), message: unstorableMessage(text, index) });
     }
   }
-  if (bytes > MAX_BUNDLE_BYTES) faults.push(tooLarge(bytes));
   return faults;
+}
+
+/** The files that can be read for what else is wrong with them: those that may have their path. */
+export function readableFiles(files: BundleFiles): BundleFiles {
+  return new Map(
+    [...files]
+      .filter(([path]) => pathFault(path) === undefined)
+      .map(([path, text]) => [
+        path,
+        isYaml(path) || isStorable(text) ? text : text.replace(UNSTORABLE, '\uFFFD'),
+      ]),
+  );
+}
+
+/** How much the files of a bundle hold together, in bytes of UTF-8. */
+export function bytesOf(files: BundleFiles): number {
+  let bytes = 0;
+  for (const text of files.values()) bytes += Buffer.byteLength(text);
+  return bytes;
+}
+
+const UNSTORABLE = /\p{Surrogate}|\0/gu;
+
+function isStorable(text: string): boolean {
+  return text.isWellFormed() && !text.includes('\0');
+}
+
+function isYaml(path: string): boolean {
+  return ['bundle', 'governance', 'tests'].includes(roleOf(path) ?? '');
 }
 
 /** The fault of a bundle that holds more than `MAX_BUNDLE_BYTES`. */

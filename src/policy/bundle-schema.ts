@@ -8,6 +8,15 @@ const path = (description: string) =>
     patternErrorMessage: 'expected a path such as `context.card`',
   });
 
+/** Where audit events may mask: members of a check that can exist. */
+const redactedPath = Type.String({
+  description: 'A path of the check that audit events mask, such as `context.card`.',
+  pattern:
+    '^((context|(subject|action|resource)\\.properties)(\\.[^\\s.]+)+|(subject|resource)\\.(type|id|properties)|action\\.(name|properties))$',
+  patternErrorMessage:
+    'expected a member of the check, such as `context.card`, `subject.properties.phone` or `resource.properties.iban`',
+});
+
 /** The schema of `bundle.yaml`, for the server and for editors. */
 export const BundleSchema = Type.Object(
   {
@@ -65,9 +74,7 @@ export const BundleSchema = Type.Object(
     audit: Type.Optional(
       Type.Object(
         {
-          redact: Type.Array(path('A path of the check that audit events mask.'), {
-            uniqueItems: true,
-          }),
+          redact: Type.Array(redactedPath, { uniqueItems: true }),
         },
         { additionalProperties: false, description: 'What audit events must not show.' },
       ),
@@ -75,9 +82,12 @@ export const BundleSchema = Type.Object(
     approval: Type.Optional(
       Type.Object(
         {
-          bind: Type.Array(path('A path of the context, such as `context.ticket`.'), {
-            uniqueItems: true,
-          }),
+          bind: Type.Array(
+            path('A path of the context, such as `context.ticket`; not the comment.'),
+            {
+              uniqueItems: true,
+            },
+          ),
         },
         { additionalProperties: false, description: 'What every approval is bound to besides.' },
       ),

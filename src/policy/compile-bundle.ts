@@ -1,6 +1,13 @@
 import type { BundleFault } from '../errors.js';
 import type { RuleLine } from '../vocabulary.js';
-import { fileFaults, roleOf } from './bundle-file-set.js';
+import {
+  bytesOf,
+  fileFaults,
+  MAX_BUNDLE_BYTES,
+  readableFiles,
+  roleOf,
+  tooLarge,
+} from './bundle-file-set.js';
 import { BUNDLE_FILE } from './bundle-settings.js';
 import {
   compileDefinition,
@@ -21,17 +28,17 @@ import { parseTests } from './tests-file.js';
  * Compiles the files of a bundle: everything that is wrong with any of them at once, sorted by file,
  * line and column; or the bundle, ready to decide. Reads nothing but what it is given.
  */
-export function compileBundle(files: BundleFiles, options: CompileOptions): Compilation {
-  const general = fileFaults(files);
-  // Nothing in files of such names, sizes or characters is worth a look.
-  if (isFaulty(general)) return { faults: inOrder(general), warnings: [] };
+export function compileBundle(given: BundleFiles, options: CompileOptions): Compilation {
+  const bytes = bytesOf(given);
+  if (bytes > MAX_BUNDLE_BYTES) return { faults: [tooLarge(bytes)], warnings: [] };
 
+  const files = readableFiles(given);
   const reading = compileDefinition(files, options);
   const { definition } = reading;
   const rules = readRules(files, definition);
   const tests = readTests(files);
   const warnings = [...unknownFiles(files, definition), ...reading.warnings, ...rules.warnings];
-  const faults = reading.faults.concat(rules.faults, tests.faults);
+  const faults = fileFaults(given).concat(reading.faults, rules.faults, tests.faults);
   if (isFaulty(faults)) return { faults: inOrder(faults), warnings: inOrder(warnings) };
   if (definition === undefined) throw new Error('a bundle without faults has a definition');
 

@@ -1,15 +1,15 @@
-import { type Model, parseModel } from '../engine/model.js';
+import { type Model, type ModelFault, type ModelOptions, parseModel } from '../engine/model.js';
 import type { BundleFault } from '../errors.js';
 import { compileGovernanceFile } from '../governance/governance-file.js';
 import type { GovernanceRule } from '../governance/governance-rule.js';
-import type { YamlDocument } from '../platform/yaml.js';
+import { pointerTo, type YamlDocument } from '../platform/yaml.js';
 import { compareBytes, type FileRole, roleOf } from './bundle-file-set.js';
 import {
   BUNDLE_FILE,
-  DEFAULT_SETTINGS,
-  type ModelPart,
+  type ReadBundleFile,
   readBundleFile,
   settingsOf,
+  standInFor,
 } from './bundle-settings.js';
 import type { BundleFiles, BundleSettings } from './compiled-bundle.js';
 import { locateModel } from './locate-model.js';
@@ -47,21 +47,20 @@ export function compileDefinition(files: BundleFiles, options: CompileOptions): 
   const { rules: governance, faults } = readGovernance(files);
   const read = readBundleFile(files);
   faults.push(...read.faults);
-  if (!('places' in read) || read.modelPart === undefined) {
+  const modelName = read.document?.model;
+  if (!('places' in read) || modelName === undefined) {
     return { definition: undefined, faults, warnings: [] };
   }
-  const model = readModel(files, read.modelPart, read.places, options);
-  if ('faults' in model) {
-    return { definition: undefined, faults: faults.concat(model.faults), warnings: [] };
-  }
-  const { document } = read;
-  const settings = document === undefined ? DEFAULT_SETTINGS : settingsOf(document);
-  if (document !== undefined) faults.push(...tenantFaults(read.places, model.model, settings));
-  faults.push(...governanceRoleFaults(governance, model.model));
-  const { model: modelName } = read.modelPart;
-  const name = document?.name ?? '';
-  const { warnings, ...found } = model;
-  return { definition: { name, modelName, ...found, settings, governance }, faults, warnings };
+  const { document, places } = read;
+  const { faults: modelFaults, ...found } = readModel(files, modelName, read, options);
+  faults.push(...modelFaults);
+  const { model, modelFile, warnings } = found;
+  if (model === undefined) return { definition: undefined, faults, warnings };
+  const settings = settingsOf(document);
+  faults.push(...tenantFaults(places, model, settings), ...governanceRoleFaults(governance, model));
+  const { name = '' } = document;
+  const definition = { name, modelName, modelFile, model, settings, governance };
+  return { definition, faults, warnings };
 }
 
 /** The files that a bundle has in one role, in the order in which they rank. */
@@ -92,32 +91,80 @@ function readGovernance(files: BundleFiles): { rules: GovernanceRule[]; faults: 
   return { rules, faults };
 }
 
+/** A model as far as it could be read; `model` beside faults serves to find more of them. */
+interface ModelReading {
+  readonly model?: Model;
+  readonly modelFile: string;
+  readonly faults: readonly BundleFault[];
+  readonly warnings: readonly BundleFault[];
+}
+
 function readModel(
   files: BundleFiles,
-  { model, request, role_patterns: rolePatterns }: ModelPart,
-  places: YamlDocument,
+  name: string,
+  { document, places }: ReadBundleFile,
   { shippedModels }: CompileOptions,
-): { model: Model; modelFile: string; warnings: BundleFault[] } | { faults: BundleFault[] } {
-  const located = locateModel(files, model, shippedModels);
+): ModelReading {
+  const located = locateModel(files, name, shippedModels);
   if ('message' in located) {
-    return { faults: [{ file: BUNDLE_FILE, ...places.at('/model'), message: located.message }] };
+    const fault = { file: BUNDLE_FILE, ...places.at('/model'), message: located.message };
+    return { modelFile: BUNDLE_FILE, faults: [fault], warnings: [] };
   }
-  const parsed = parseModel(located.text, {
-    ...(request === undefined ? {} : { request }),
-    ...(rolePatterns === undefined ? {} : { rolePatterns }),
-  });
-  if ('model' in parsed) {
-    const { model: found, warnings } = parsed;
-    const placed = warnings.map((warning) => ({ file: located.file, ...warning }));
-    return { model: found, modelFile: located.file, warnings: placed };
-  }
-  return {
-    faults: parsed.faults.map(({ option, ...fault }) =>
-      option === undefined
-        ? { file: located.file, ...fault }
-        : { ...fault, file: BUNDLE_FILE, ...places.keyAt(option) },
-    ),
+  const { file: modelFile, text } = located;
+  const options: ModelOptions = {
+    ...(document.request === undefined ? {} : { request: document.request }),
+    ...(document.role_patterns === undefined ? {} : { rolePatterns: document.role_patterns }),
   };
+  const parsed = parseModel(text, options);
+  if ('model' in parsed) {
+    const warnings = parsed.warnings.map((warning) => ({ file: modelFile, ...warning }));
+    return { model: parsed.model, modelFile, faults: [], warnings };
+  }
+  const ofOptions = parsed.faults.flatMap(({ option, message }) =>
+    option === undefined ? [] : [{ file: BUNDLE_FILE, ...places.keyAt(option), message }],
+  );
+  const mended = ofOptions.length === 0 ? parsed : parseMended(text, options, parsed.faults);
+  if ('model' in mended) return { model: mended.model, modelFile, faults: ofOptions, warnings: [] };
+  const ofText = mended.faults.flatMap(({ option, ...fault }) =>
+    option === undefined ? [{ file: modelFile, ...fault }] : [],
+  );
+  return { modelFile, faults: [...ofOptions, ...ofText], warnings: [] };
+}
+
+/**
+ * The model without what `bundle.yaml` says amiss of it, so that no fault of its text follows from
+ * that: tokens are filled by a path that stands in, and those that the model does not have left out.
+ */
+function parseMended(
+  text: string,
+  { request = {}, rolePatterns = {} }: ModelOptions,
+  faults: readonly ModelFault[],
+): ReturnType<typeof parseModel> {
+  const wrong = optionsAtFault(faults);
+  const isSound = (member: string, name: string) => !wrong.has(pointerTo(`/${member}`, name));
+  const patterns = onlyWhere(rolePatterns, (type) => isSound('role_patterns', type));
+  const filled = Object.fromEntries(
+    Object.entries(request).map(([token, path]) => [
+      token,
+      isSound('request', token) ? path : standInFor(token),
+    ]),
+  );
+  const parsed = parseModel(text, { request: filled, rolePatterns: patterns });
+  if ('model' in parsed) return parsed;
+  const unknown = optionsAtFault(parsed.faults);
+  const known = onlyWhere(filled, (token) => !unknown.has(pointerTo('/request', token)));
+  return parseModel(text, { request: known, rolePatterns: patterns });
+}
+
+function optionsAtFault(faults: readonly ModelFault[]): Set<string> {
+  return new Set(faults.flatMap(({ option }) => (option === undefined ? [] : [option])));
+}
+
+function onlyWhere(
+  members: Readonly<Record<string, string>>,
+  holds: (name: string) => boolean,
+): Record<string, string> {
+  return Object.fromEntries(Object.entries(members).filter(([name]) => holds(name)));
 }
 
 function tenantFaults(
@@ -127,6 +174,7 @@ function tenantFaults(
 ): BundleFault[] {
   if (model.hasDomain) return [];
   if (tenants === undefined) {
+    if (Object.hasOwn(Object(places.value), 'tenants')) return [];
     const message = 'the model has no `dom`; list the tenants that it serves as `tenants`';
     return [{ file: BUNDLE_FILE, ...places.keyAt('/model'), message }];
   }

@@ -17,7 +17,7 @@ export interface BundleTest {
   readonly name: string;
   /** The fixed clock in milliseconds since the epoch; undefined: now. */
   readonly now?: number;
-  /** A body of `POST /check`; validated when the test runs. */
+  /** A body of `POST /check`, of its schema. */
   readonly check: JsonValue;
   readonly expect: { readonly decision: DecisionWord; readonly reason?: Reason };
   readonly source: { readonly file: string; readonly line: number; readonly column: number };

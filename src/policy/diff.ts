@@ -182,8 +182,7 @@ function bundleFile({ files }: DiffedBundle): JsonObject {
 }
 
 function objectOf(text: string): JsonObject {
-  const read = parseYaml(text);
-  const value = 'faults' in read ? undefined : (read.value as JsonValue | undefined);
+  const value = parseYaml(text).document?.value as JsonValue | undefined;
   return isObject(value) ? value : {};
 }
 

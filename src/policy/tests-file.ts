@@ -1,13 +1,15 @@
 import type { BundleFault } from '../errors.js';
 import { compileSchema, schemaFaults } from '../platform/schema-faults.js';
-import { parseYaml } from '../platform/yaml.js';
+import { parseYaml, type YamlDocument, type YamlFault } from '../platform/yaml.js';
 import { REASONS, type Reason } from '../vocabulary.js';
 import type { BundleTest } from './compiled-bundle.js';
-import { type TestsDocument, TestsSchema } from './tests-schema.js';
+import { ExpectSchema, InstantSchema, type TestsDocument, TestsSchema } from './tests-schema.js';
 
-const check = compileSchema(TestsSchema);
+const checkFile = compileSchema(TestsSchema);
+const checkInstant = compileSchema(InstantSchema);
+const checkExpect = compileSchema(ExpectSchema);
 
-/** The tests of a file, and everything that is wrong with it. */
+/** The tests of a file, none where it has faults, and everything that is wrong with it. */
 export interface ParsedTests {
   readonly tests: readonly BundleTest[];
   readonly faults: readonly BundleFault[];
@@ -15,40 +17,66 @@ export interface ParsedTests {
 
 /** Reads a file of bundle tests. */
 export function parseTests(file: string, text: string): ParsedTests {
-  const places = parseYaml(text);
-  if ('faults' in places) return { tests: [], faults: places.faults.map((f) => ({ file, ...f })) };
-  const schema = schemaFaults(check, places);
-  if (schema.length > 0) return { tests: [], faults: schema.map((f) => ({ file, ...f })) };
+  const { document: places, faults: flaws } = parseYaml(text);
+  const inFile = (fault: YamlFault): BundleFault => ({ file, ...fault });
+  if (places === undefined) return { tests: [], faults: flaws.map(inFile) };
+  const faults = [...flaws, ...schemaFaults(checkFile, places), ...furtherFaults(places)];
+  if (faults.length > 0) return { tests: [], faults: faults.map(inFile) };
   const document = places.value as TestsDocument;
-  const faults: BundleFault[] = [];
-  const fault = (pointer: string, message: string) => {
-    faults.push({ file, ...places.at(pointer), message });
-  };
-  const clock = (pointer: string, instant: string | undefined) => {
-    const now = instant === undefined ? undefined : Date.parse(instant);
-    if (Number.isNaN(now)) fault(pointer, `\`${instant}\` is no time; no calendar has it`);
-    return now;
-  };
-  const common = clock('/now', document.now);
-  const tests = document.tests.map((test, index): BundleTest => {
-    const at = `/tests/${index}`;
-    const { decision, reason } = test.expect;
-    const reasons: readonly Reason[] = REASONS[decision];
-    if (reason !== undefined && !reasons.includes(reason)) {
-      const expected = reasons.map((word) => `\`${word}\``).join(', ');
-      fault(
-        `${at}/expect/reason`,
-        `\`${reason}\` never comes with \`${decision}\`; use ${expected}`,
-      );
-    }
-    const now = clock(`${at}/now`, test.now) ?? common;
+  const common = millisecondsOf(document.now);
+  const tests = document.tests.map(({ name, now: own, check, expect }, index): BundleTest => {
+    const now = millisecondsOf(own) ?? common;
     return {
-      name: test.name,
+      name,
       ...(now === undefined ? {} : { now }),
-      check: test.check,
-      expect: reason === undefined ? { decision } : { decision, reason },
-      source: { file, ...places.at(at) },
+      check,
+      expect,
+      source: { file, ...places.at(`/tests/${index}`) },
     };
   });
-  return { tests, faults };
+  return { tests, faults: [] };
+}
+
+function millisecondsOf(instant: string | undefined): number | undefined {
+  return instant === undefined ? undefined : Date.parse(instant);
+}
+
+/** What a schema cannot say, of every part of the file that holds its own. */
+function furtherFaults(places: YamlDocument): YamlFault[] {
+  const tests = memberOf(places.value, 'tests');
+  return [
+    ...instantFaults(memberOf(places.value, 'now'), '/now', places),
+    ...(Array.isArray(tests) ? tests : []).flatMap((test: unknown, index) => [
+      ...instantFaults(memberOf(test, 'now'), `/tests/${index}/now`, places),
+      ...reasonFaults(memberOf(test, 'expect'), `/tests/${index}/expect/reason`, places),
+    ]),
+  ];
+}
+
+function instantFaults(instant: unknown, pointer: string, places: YamlDocument): YamlFault[] {
+  if (typeof instant !== 'string' || checkInstant(instant).length > 0) return [];
+  if (!Number.isNaN(Date.parse(instant)) && isInCalendar(instant)) return [];
+  return [{ ...places.at(pointer), message: `\`${instant}\` is no time; no calendar has it` }];
+}
+
+/** JavaScript takes the 31st of February for the 3rd of March. */
+function isInCalendar(instant: string): boolean {
+  const [year = 0, month = 0, day = 0] = instant.slice(0, 10).split('-').map(Number);
+  return new Date(Date.UTC(year, month - 1, day)).getUTCDate() === day;
+}
+
+function reasonFaults(value: unknown, pointer: string, places: YamlDocument): YamlFault[] {
+  if (checkExpect(value).length > 0) return [];
+  const { decision, reason } = value as BundleTest['expect'];
+  const reasons: readonly Reason[] = REASONS[decision];
+  if (reason === undefined || reasons.includes(reason)) return [];
+  const expected = reasons.map((word) => `\`${word}\``).join(', ');
+  const message = `\`${reason}\` never comes with \`${decision}\`; use ${expected}`;
+  return [{ ...places.at(pointer), message }];
+}
+
+function memberOf(value: unknown, name: string): unknown {
+  return typeof value === 'object' && value !== null && Object.hasOwn(value, name)
+    ? Reflect.get(value, name)
+    : undefined;
 }

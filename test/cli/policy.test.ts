@@ -134,11 +134,22 @@ describe('countersign policy, without a server', () => {
   it('says why a check of a test cannot be asked', async () => {
     await directory.write(
       'shop/tests/tills.yaml',
-      'tests:\n  - {name: odd, check: {tenant: acme}, expect: {decision: deny}}\n',
+      'tests:\n  - {name: odd, check: {tenant: acme, subject: ann, action: open, resource: "till:1", dry_run: true, approval: request}, expect: {decision: deny}}\n',
     );
     const { exitCode, stdout } = await run('test', 'shop');
     assert.equal(exitCode, 4);
-    assert.match(stdout, /got {6}the check is not valid; \/action: /);
+    assert.match(stdout, /got {6}a dry run touches nothing: .*; \/approval: /);
+  });
+
+  it('shows what is wrong with the check of a test where it stands, and runs none', async () => {
+    await directory.write(
+      'shop/tests/tills.yaml',
+      'tests:\n  - {name: odd, check: {tenant: acme}, expect: {decision: deny}}\n',
+    );
+    const { exitCode, stdout, stderr } = await run('test', 'shop');
+    assert.equal(exitCode, 3);
+    assert.equal(stdout, '');
+    assert.match(stderr, /^shop\/tests\/tills\.yaml:2:24: the member `action` is missing$/m);
   });
 
   it('shows what changes between two directories, by tenant', async () => {

@@ -154,11 +154,47 @@ rules:
     assert.match(faultsOf(text)[0] ?? '', /^7:7: unknown variable `nope`/);
   });
 
-  it('tells the faults of YAML alone where there are some', () => {
+  it('takes a rule with another description for the same, as its grants are to hold', () => {
+    const digest = (description: string) =>
+      rulesOf(`rules: [{id: a, kind: require-comment, ${description}comment: {min_length: 3}}]`)[0]
+        ?.digest;
+    const plain = digest('');
+    assert.equal(digest('description: Why., '), plain);
+    assert.equal(digest('description: Why not., '), plain);
+    assert.notEqual(digest('when: "true", '), plain);
+  });
+
+  it('goes on with the rest of a rule that breaks its schema', () => {
+    const text = `rules:
+  - kind: time-window
+    description: 1
+    match: {action: [x], resources: [document]}
+    when: nope
+    windows: [{days: [mon], from: "09:00", to: "10:00", timezone: Europe/Berln}]
+`;
+    assert.deepEqual(
+      faultsOf(text).map((fault) => fault.split(': ')[0]),
+      ['2:5', '3:18', '4:13', '4:38', '5:11', '6:67'],
+    );
+  });
+
+  it('tells the faults of YAML with all others', () => {
     assert.deepEqual(faultsOf('rules: []\nrules: []'), ['2:1: the key `rules` is given twice']);
+    assert.deepEqual(faultsOf('rules: [*x, 1]\nroles: []\nrules: []'), [
+      '1:9: write the value out; aliases are not taken',
+      '1:13: expected a mapping, found `1`',
+      '2:1: unknown member `roles`, did you mean `rules`?',
+      '3:1: the key `rules` is given twice',
+    ]);
     assert.deepEqual(faultsOf(''), ['1:1: expected a mapping, found nothing']);
     assert.deepEqual(faultsOf('{}'), ['1:1: the member `rules` is missing']);
     assert.deepEqual(faultsOf('rules: []'), []);
+  });
+
+  it('takes every pattern of resources that can fit', () => {
+    const match = 'match: {resources: ["document:1", "document:*", "*", "doc*", ":"]}';
+    rulesOf(`rules: [{id: a, kind: require-comment, comment: {}, ${match}}]`);
+    rulesOf('rules: [{id: a, kind: require-comment, comment: {}, match: {resources: "*"}}]');
   });
 
   it('tells thousands of faults in a moment', () => {
@@ -202,6 +238,21 @@ rules:
       'an empty list',
       ['id: a', 'kind: require-comment', 'comment: {}', 'match: {actions: []}'],
       /expected at least one entry/,
+    ],
+    [
+      'a resource that no check can name',
+      ['id: a', 'kind: require-comment', 'comment: {}', 'match: {resources: [nocolon]}'],
+      /expected a resource as `type:id`, or `type:\*` for every one of that type, found `nocolon`/,
+    ],
+    [
+      'one such resource outside a list',
+      ['id: a', 'kind: require-comment', 'comment: {}', 'match: {resources: nocolon}'],
+      /expected a resource as `type:id`/,
+    ],
+    [
+      'an empty resource',
+      ['id: a', 'kind: require-comment', 'comment: {}', 'match: {resources: [""]}'],
+      /expected 1 to 512 characters/,
     ],
     [
       'a comment of length 0',

@@ -29,9 +29,9 @@ describe('the schemas for editors', () => {
       const schema = /\$schema=(?:\.\.\/)+schema\/(\S+)/.exec(text)?.[1] ?? '';
       const validate =
         ajv.getSchema(schema) ?? ajv.compile(JSON.parse(files.get(schema) ?? 'null'));
-      const document = parseYaml(text);
-      assert.ok(!('faults' in document), name);
-      assert.ok(validate(document.value), `${name}: ${ajv.errorsText(validate.errors)}`);
+      const { document, faults } = parseYaml(text);
+      assert.deepEqual(faults, [], name);
+      assert.ok(validate(document?.value), `${name}: ${ajv.errorsText(validate.errors)}`);
     }
   });
 });

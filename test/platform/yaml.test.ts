@@ -3,15 +3,14 @@ import * as fc from 'fast-check';
 import { parseYaml, type YamlDocument, type YamlFault } from '../../src/platform/yaml.js';
 
 function read(text: string): YamlDocument {
-  const result = parseYaml(text);
-  assert.ok(!('faults' in result), JSON.stringify(result));
-  return result;
+  const { document, faults } = parseYaml(text);
+  assert.deepEqual(faults, []);
+  assert.ok(document, 'a document is made');
+  return document;
 }
 
 function faultsOf(text: string): string[] {
-  const result = parseYaml(text);
-  assert.ok('faults' in result, 'expected faults');
-  return result.faults.map((f: YamlFault) => `${f.line}:${f.column}: ${f.message}`);
+  return parseYaml(text).faults.map((f: YamlFault) => `${f.line}:${f.column}: ${f.message}`);
 }
 
 describe('reading YAML', () => {
@@ -82,6 +81,44 @@ describe('reading YAML', () => {
       '10:4: remove the tag; quote the value for a string',
       '11:4: remove the control character `U+0000`',
     ]);
+  });
+
+  it('makes a document beside its faults: the first of two keys, of two documents', () => {
+    const { document } = parseYaml(
+      'a: 1\na: {b: 2}\nc: *x\n"\u0001d": e\u0002f\n"": 0\n<<: {z: 1}\n__proto__: 4\n? [z]\n: 5\n---\na: 3\n',
+    );
+    assert.ok(document, 'a document is made');
+    assert.deepEqual(document.value, { a: 1, c: null, '\ufffdd': 'e\ufffdf', '': 0 });
+    assert.deepEqual(document.at('/a'), { line: 1, column: 4 });
+    assert.deepEqual(document.keyAt('/a'), { line: 1, column: 1 });
+    assert.deepEqual(document.at('/a/b'), { line: 1, column: 4 });
+    assert.deepEqual(document.at('/'), { line: 5, column: 5 });
+  });
+
+  it('knows of which values a fault was told', () => {
+    const { document } = parseYaml(
+      'a: !!str 1\nb: *a\nc: .inf\nd: "\\0"\ne: x\u0007\nf: !x [1, *a]\ng: {<<: {x: 1}, y: 2}\n\u0007h: 1\na: *a\ni: 1',
+    );
+    const flawed = (pointer: string) => document?.isFlawed(pointer);
+    for (const pointer of ['/a', '/b', '/c', '/d', '/e', '/f', '/f/1', '/g']) {
+      assert.equal(flawed(pointer), true, pointer);
+    }
+    for (const pointer of ['', '/f/0', '/g/y', '/h', '/i', '/absent']) {
+      assert.equal(flawed(pointer), false, pointer);
+    }
+  });
+
+  it('tells control characters beside broken syntax, and makes no document of it', () => {
+    const { document, faults } = parseYaml('a: \u0001\nb: [\u0002');
+    assert.equal(document, undefined);
+    assert.deepEqual(
+      faults.map(({ message }) => message.slice(0, 30)),
+      [
+        'remove the control character `',
+        'remove the control character `',
+        faults[2]?.message.slice(0, 30),
+      ],
+    );
   });
 
   it('refuses a second document', () => {

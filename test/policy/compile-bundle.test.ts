@@ -54,7 +54,7 @@ describe('compiling a bundle', () => {
             'name: demo\nmodel: test\ntenants: [acme]\nroles_as_subjects: true\naudit: {redact: [context.card]}\napproval: {bind: [ticket, context.window.start]}\n',
           'governance/a.yaml': comment('why'),
           'tests/a.yaml':
-            'now: 2026-03-30T10:00:00Z\ntests:\n  - name: one\n    check: {tenant: acme}\n    expect: {decision: deny, reason: no_matching_rule}\n  - name: two\n    now: 2026-03-30T12:00:00+02:00\n    check: {}\n    expect: {decision: allow}\n',
+            'now: 2026-03-30T10:00:00Z\ntests:\n  - name: one\n    check: {tenant: acme, subject: b, action: read, resource: "o:1"}\n    expect: {decision: deny, reason: no_matching_rule}\n  - name: two\n    now: 2026-03-30T12:00:00+02:00\n    check: {tenant: acme, subject: {id: b}, action: read, resource: "o:1", explain: true}\n    expect: {decision: allow}\n',
         },
       ),
     );
@@ -80,14 +80,20 @@ describe('compiling a bundle', () => {
       {
         name: 'one',
         now: Date.UTC(2026, 2, 30, 10),
-        check: { tenant: 'acme' },
+        check: { tenant: 'acme', subject: 'b', action: 'read', resource: 'o:1' },
         expect: { decision: 'deny', reason: 'no_matching_rule' },
         source: { file: 'tests/a.yaml', line: 3, column: 5 },
       },
       {
         name: 'two',
         now: Date.UTC(2026, 2, 30, 10),
-        check: {},
+        check: {
+          tenant: 'acme',
+          subject: { id: 'b' },
+          action: 'read',
+          resource: 'o:1',
+          explain: true,
+        },
         expect: { decision: 'allow' },
         source: { file: 'tests/a.yaml', line: 6, column: 5 },
       },
@@ -121,11 +127,237 @@ describe('compiling a bundle', () => {
         'governance/a.yaml:2:1',
         'rules/a.csv:9:1',
         'rules/a.csv:11:1',
+        'tests/a.yaml:3:12',
+        'tests/a.yaml:3:12',
+        'tests/a.yaml:3:12',
+        'tests/a.yaml:3:12',
+        'tests/a.yaml:4:39',
         'tests/a.yaml:6:10',
         'tests/a.yaml:7:12',
         'tests/a.yaml:8:13',
       ],
     );
+  });
+
+  it('goes on after everything in YAML that is no syntax error', () => {
+    const faults = faultsOf(
+      bundleOf('p, a\n', {
+        'bundle.yaml': 'name: t\nname: u\nmodel: test\nfoo: 1\n',
+        'governance/a.yaml': `rules: &all\n  - {id: a, kind: nope}\n  - id: !!str b\n    kind: require-comment\n    id: c\n    when: tenat == "a"\n    comment: {min_length: \u0007"x"}\nmore: *all\n`,
+        'tests/a.yaml': 'now: 2026-02-31T00:00:00Z\ntests: []\ntests: []\nnow: {}\n<<: {name: x}\n',
+      }),
+    );
+    assert.deepEqual(
+      faults.map((fault) => fault.replace(/;.*/, '')),
+      [
+        'bundle.yaml:2:1: the key `name` is given twice',
+        'bundle.yaml:4:1: unknown member `foo`',
+        'governance/a.yaml:1:8: remove the anchor',
+        'governance/a.yaml:2:19: expected one of `time-window`, `require-comment`, `approval-required`, `rate-limit`, found `nope`',
+        'governance/a.yaml:3:9: remove the tag',
+        'governance/a.yaml:5:5: the key `id` is given twice',
+        'governance/a.yaml:6:11: unknown variable `tenat`, did you mean `tenant`?',
+        'governance/a.yaml:7:27: remove the control character `U+0007`',
+        'governance/a.yaml:8:1: unknown member `more`',
+        'governance/a.yaml:8:7: write the value out',
+        'rules/a.csv:1:1: `p` takes 5 values (sub, dom, obj, act, eft), not 1',
+        'tests/a.yaml:1:6: `2026-02-31T00:00:00Z` is no time',
+        'tests/a.yaml:3:1: the key `tests` is given twice',
+        'tests/a.yaml:4:1: the key `now` is given twice',
+        'tests/a.yaml:5:1: write the members out',
+      ],
+    );
+  });
+
+  it('ends the reading of a file alone whose syntax is broken', () => {
+    const faults = faultsOf(
+      bundleOf('p, a\n', {
+        'governance/a.yaml': 'rules: [\n',
+        'governance/b.yaml': 'rules: [{}]\n',
+        'tests/a.yaml': 'test: []\n',
+      }),
+    );
+    assert.deepEqual(
+      faults.map((fault) => fault.split(': ')[0]),
+      [
+        'governance/a.yaml:2:1',
+        'governance/b.yaml:1:9',
+        'rules/a.csv:1:1',
+        'tests/a.yaml:1:1',
+        'tests/a.yaml:1:1',
+      ],
+    );
+  });
+
+  it('judges rules whatever is wrong in `bundle.yaml` beside the model', () => {
+    const wrong = [
+      'audit: {redact: [1]}',
+      'tenants: [acme, Globex, 7]',
+      'tenants: acme',
+      'request: {sub: subject.id, act: nothing.here, typo: context}',
+      'request: {sub: 1, "a-b": tenant}',
+      'role_patterns: {g: 1, g2: keyMatch}',
+      'approval: {bind: [{}]}',
+      'approval: 1',
+      'shared_rules: 1',
+      'roles_as_subjects: 1',
+    ];
+    for (const member of wrong) {
+      const faults = faultsOf(
+        bundleOf('p, a\n', { 'bundle.yaml': `model: test\n${member}\ntypo: 1\n` }),
+      ).map((fault) => fault.split(': ')[0]);
+      assert.deepEqual([faults[0], faults.at(-1)], ['bundle.yaml:1:1', 'rules/a.csv:1:1'], member);
+      assert.ok(faults.includes('bundle.yaml:3:1'), `the unknown member beside ${member}`);
+      assert.ok(
+        faults.some((place) => place?.startsWith('bundle.yaml:2:')),
+        `the fault of ${member}`,
+      );
+    }
+  });
+
+  it('judges a token of the model whose path leads nowhere, and goes on', () => {
+    const model = TENANT_MODEL.replace('sub, dom, obj, act\n', 'sub, dom, obj, act, env\n').replace(
+      'm = ',
+      'm = r.env.name == "prod" && ',
+    );
+    const faults = faultsOf(
+      bundleOf('p, a\n', {
+        'bundle.yaml': 'name: t\nmodel: test\nrequest: {env: no.where, typo: tenant}\n',
+        'models/test.conf': model,
+      }),
+    );
+    assert.deepEqual(
+      faults.map((fault) => fault.split(': ')[0]),
+      ['bundle.yaml:3:11', 'bundle.yaml:3:26', 'rules/a.csv:1:1'],
+      faults.join('\n'),
+    );
+  });
+
+  it('does not miss the tenants of a model without `dom` where they are only misspelt', () => {
+    assert.equal(faultsOf(acl('tenants: acme\n')).length, 1);
+    assert.equal(faultsOf(acl('tenants: [acme, globex]\nshared_rules: yes\n')).length, 1);
+  });
+
+  it('goes on beside paths and characters that cannot be', () => {
+    const faults = faultsOf(
+      new Map([...bundleOf('p, a\n# a\0\n# \0\n'), ['../x', ''], ['tests/a.yaml', 'x: \0\n']]),
+    );
+    assert.deepEqual(
+      faults.map((fault) => fault.split(': ')[0]),
+      [
+        '../x:1:1',
+        'rules/a.csv:1:1',
+        'rules/a.csv:2:4',
+        'rules/a.csv:3:3',
+        'tests/a.yaml:1:1',
+        'tests/a.yaml:1:1',
+        'tests/a.yaml:1:4',
+      ],
+    );
+  });
+
+  it('tells every fault of the check of a test where it stands, without running it', () => {
+    const test = (check: string) =>
+      `tests:\n  - name: one\n    check: ${check}\n    expect: {decision: allow}\n`;
+    assert.deepEqual(
+      faultsOf(
+        bundleOf('p, a\n', {
+          'tests/a.yaml': test('{tenant: ACME, subject: "", resource: x, foo: 1}'),
+        }),
+      ).map((fault) => fault.replace(/; .*/, '')),
+      [
+        'rules/a.csv:1:1: `p` takes 5 values (sub, dom, obj, act, eft), not 1',
+        'tests/a.yaml:3:12: the member `action` is missing',
+        'tests/a.yaml:3:21: expected a tenant: up to 63 of lower-case letters, digits, `_`, `-`, found `ACME`',
+        'tests/a.yaml:3:36: expected a text that is not empty',
+        'tests/a.yaml:3:50: expected a resource as `type:id`, found `x`',
+        'tests/a.yaml:3:53: unknown member `foo`',
+      ],
+    );
+    const whole =
+      '{tenant: acme, subject: {type: service, id: ci}, action: {name: read, properties: {}}, resource: {type: document, id: "1"}, context: {a: 1}, explain: true, dry_run: true, min_revision: 1}';
+    assert.deepEqual(faultsOf(bundleOf('', { 'tests/a.yaml': test(whole) })), []);
+    assert.deepEqual(
+      faultsOf(bundleOf('', { 'tests/a.yaml': test('{action: read, resource: "a:1"}') })),
+      [
+        'tests/a.yaml:3:12: the member `tenant` is missing',
+        'tests/a.yaml:3:12: the member `subject` is missing',
+      ],
+    );
+  });
+
+  it('binds paths of the context alone, and says what to write', () => {
+    const faults = (path: string) =>
+      faultsOf(
+        bundleOf('', { 'bundle.yaml': `name: t\nmodel: test\napproval: {bind: [${path}]}\n` }),
+      );
+    for (const path of [
+      'ticket',
+      'context.ticket',
+      'context.resource.id',
+      'ticket.id',
+      'a.comment',
+    ]) {
+      assert.deepEqual(faults(path), [], path);
+    }
+    const refused: [path: string, message: RegExp][] = [
+      ['context', /name a member of the context, such as `context\.ticket`$/],
+      ['comment', /the comment is never bound/],
+      ['context.comment', /the comment is never bound/],
+      [
+        'resource.id',
+        /`resource` is bound in any case; remove it, or write `context\.resource\.id`/,
+      ],
+      ['subject.id', /write `context\.subject\.id`/],
+      ['action', /write `context\.action`/],
+      ['tenant', /write `context\.tenant`/],
+      ['a..b', /expected a path/],
+    ];
+    for (const [path, message] of refused) {
+      assert.match(faults(path).join('\n'), /^bundle\.yaml:3:19: [^\n]*$/, path);
+      assert.match(faults(path)[0] ?? '', message);
+    }
+  });
+
+  it('masks members that a check can have alone', () => {
+    const faults = (path: string) =>
+      faultsOf(
+        bundleOf('', { 'bundle.yaml': `name: t\nmodel: test\naudit: {redact: [${path}]}\n` }),
+      );
+    const taken = [
+      'context.card',
+      'context.comment',
+      'context.a.0.b',
+      'subject.id',
+      'subject.properties',
+      'subject.properties.phone',
+      'action.name',
+      'action.properties.x.y',
+      'resource.type',
+      'resource.properties.iban',
+    ];
+    for (const path of taken) assert.deepEqual(faults(path), [], path);
+    const refused = [
+      'card',
+      'context',
+      'subject',
+      'resource.iban',
+      'subject.id.x',
+      'action.id',
+      'subject.name',
+      'tenant',
+      'roles.x',
+      'check.context.x',
+      'context.',
+      'context.a b',
+    ];
+    for (const path of refused) {
+      assert.match(
+        faults(path).join('\n'),
+        /^bundle\.yaml:3:18: expected a member of the check, such as [^\n]*$/,
+        path,
+      );
+    }
   });
 
   it('tells the faults of a model under its path', () => {
