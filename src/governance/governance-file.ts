@@ -11,6 +11,8 @@ import type { KindOfRule } from './kind.js';
 /** What a governance file comes to. `rules` are to be used only where there are no faults. */
 export interface CompiledGovernanceFile {
   readonly rules: GovernanceRule[];
+  /** The ids that its rules give themselves, those of faulty rules too, with their lines. */
+  readonly ids: ReadonlyMap<string, number>;
   readonly faults: BundleFault[];
 }
 
@@ -46,18 +48,18 @@ const termChecks = {
 export function compileGovernanceFile(file: string, text: string): CompiledGovernanceFile {
   const { document, faults: flaws } = parseYaml(text);
   const faults: BundleFault[] = flaws.map((fault) => ({ file, ...fault }));
-  if (document === undefined) return { rules: [], faults };
+  if (document === undefined) return { rules: [], ids: new Map(), faults };
   for (const fault of schemaFaults(checkFile, document)) faults.push({ file, ...fault });
   const tell = ({ line, column }: Position, message: string): void => {
     faults.push({ file, line, column, message });
   };
   const written = rulesIn(document.value);
-  tellDuplicates(written, document, tell);
+  const ids = idsOf(written, document, tell);
   const rules = written
     .map((rule, index) => new RuleCompiler(file, document, `/rules/${index}`, tell).compile(rule))
     .filter((rule) => rule !== undefined);
   faults.sort((a, b) => a.line - b.line || a.column - b.column);
-  return { rules, faults };
+  return { rules, ids, faults };
 }
 
 type Tell = (place: Position, message: string) => void;
@@ -163,14 +165,21 @@ function matchOf(written: WrittenRule['match'] = {}): Match {
   return Object.fromEntries(lists);
 }
 
-function tellDuplicates(rules: readonly unknown[], document: YamlDocument, tell: Tell): void {
-  const first = new Map<string, number>();
+/** The line in which each rule that is named begins; tells names that are given twice. */
+function idsOf(
+  rules: readonly unknown[],
+  document: YamlDocument,
+  tell: Tell,
+): ReadonlyMap<string, number> {
+  const lines = new Map<string, number>();
   rules.forEach((rule, index) => {
     const id = memberOf(rule, 'id');
     if (typeof id !== 'string') return;
+    const { line } = document.at(`/rules/${index}`);
     const place = document.at(`/rules/${index}/id`);
-    const line = first.get(id);
-    if (line === undefined) first.set(id, place.line);
-    else tell(place, `the id \`${id}\` is given twice, first in line ${line}; rename one`);
+    const first = lines.get(id);
+    if (first === undefined) lines.set(id, line);
+    else tell(place, `the id \`${id}\` is given twice, first in line ${first}; rename one`);
   });
+  return lines;
 }

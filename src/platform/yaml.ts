@@ -69,16 +69,14 @@ const MERGE = '<<';
  */
 export function parseYaml(text: string): YamlReading {
   const positionOf = lineIndex(text);
-  const invisible = [...text.matchAll(INVISIBLE)].map(
-    ({ index, 0: character }): Flaw => ({ offset: index, message: removeInvisible(character) }),
-  );
+  const invisible = invisibleIn(text);
   const readable = invisible.length === 0 ? text : text.replace(INVISIBLE, STAND_IN);
   const told = (flaws: readonly Flaw[]) =>
     flaws.map(({ offset, message }) => ({ ...positionOf(offset), message }));
   try {
     // The parser counts the document itself as a level.
     const events = parseEvents(readable, { maxDepth: MAX_DEPTH + 1 });
-    const walk = new Walk(readable, events, invisible);
+    const walk = new Walk(readable, events, text);
     const flaws = [...invisible, ...walk.faults].sort((a, b) => a.offset - b.offset);
     return { faults: told(flaws), document: documentOf(readable, walk, positionOf) };
   } catch (error) {
@@ -117,14 +115,14 @@ class Walk {
   readonly faults: Flaw[] = [];
   readonly #text: string;
   readonly #events: readonly Event[];
-  readonly #invisible: readonly Flaw[];
+  readonly #original: string;
   #next = 0;
 
-  /** `invisible`: the characters of the text that were replaced, and have been told. */
-  constructor(text: string, events: readonly Event[], invisible: readonly Flaw[]) {
+  /** `original`: the text with its invisible characters, which have been told. */
+  constructor(text: string, events: readonly Event[], original: string) {
     this.#text = text;
     this.#events = events;
-    this.#invisible = invisible;
+    this.#original = original;
     for (let documents = 1; this.#next < events.length; documents += 1) {
       this.#next += 1;
       const offset = this.#offset(this.#events[this.#next]) ?? 0;
@@ -235,7 +233,8 @@ class Walk {
   }
 
   #hadInvisible({ valueStart, valueEnd }: ScalarEvent): boolean {
-    return this.#invisible.some(({ offset }) => offset >= valueStart && offset < valueEnd);
+    if (this.#original === this.#text) return false;
+    return this.#original.slice(valueStart, valueEnd).search(INVISIBLE) !== -1;
   }
 
   #construct(event: ScalarEvent): unknown {
@@ -308,6 +307,19 @@ function lineIndex(text: string): (offset: number) => Position {
     }
     return { line: low + 1, column: offset - (starts[low] ?? 0) + 1 };
   };
+}
+
+/** The first invisible character of each line that has some: a line of them is put right at once. */
+function invisibleIn(text: string): Flaw[] {
+  const flaws: Flaw[] = [];
+  let end = 0;
+  for (const { index, 0: character } of text.matchAll(INVISIBLE)) {
+    if (index < end) continue;
+    flaws.push({ offset: index, message: removeInvisible(character) });
+    const next = text.indexOf('\n', index);
+    end = next === -1 ? text.length : next;
+  }
+  return flaws;
 }
 
 function removeInvisible(character: string): string {

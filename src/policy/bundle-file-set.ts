@@ -44,9 +44,12 @@ export function fileFaults(files: BundleFiles): BundleFault[] {
     if (message !== undefined) faults.push({ file, line: 1, column: 1, message });
     // The reader of YAML tells its own.
     if (isYaml(path) || isStorable(text)) continue;
-    for (const { index } of text.matchAll(UNSTORABLE)) {
-      faults.push({ file, ...positionOf(text, index), message: unstorableMessage(text, index) });
-    }
+    text.split('\n').forEach((content, index) => {
+      const at = content.search(UNSTORABLE);
+      if (at === -1) return;
+      const place = { line: index + 1, column: at + 1 };
+      faults.push({ file, ...place, message: unstorableMessage(content, at) });
+    });
   }
   return faults;
 }
@@ -91,11 +94,6 @@ function unstorableMessage(text: string, offset: number): string {
   return text[offset] === '\0'
     ? 'remove the control character `U+0000`'
     : 'a lone surrogate, which is no valid Unicode; remove it';
-}
-
-function positionOf(text: string, offset: number): { line: number; column: number } {
-  const before = text.slice(0, offset);
-  return { line: before.split('\n').length, column: offset - before.lastIndexOf('\n') };
 }
 
 /**

@@ -46,7 +46,7 @@ export interface DefinitionReading {
 export function compileDefinition(files: BundleFiles, options: CompileOptions): DefinitionReading {
   const { rules: governance, faults } = readGovernance(files);
   const read = readBundleFile(files);
-  faults.push(...read.faults);
+  for (const fault of read.faults) faults.push(fault);
   const modelName = read.document?.model;
   if (!('places' in read) || modelName === undefined) {
     return { definition: undefined, faults, warnings: [] };
@@ -57,7 +57,8 @@ export function compileDefinition(files: BundleFiles, options: CompileOptions): 
   const { model, modelFile, warnings } = found;
   if (model === undefined) return { definition: undefined, faults, warnings };
   const settings = settingsOf(document);
-  faults.push(...tenantFaults(places, model, settings), ...governanceRoleFaults(governance, model));
+  faults.push(...tenantFaults(places, model, settings));
+  for (const fault of governanceRoleFaults(governance, model)) faults.push(fault);
   const { name = '' } = document;
   const definition = { name, modelName, modelFile, model, settings, governance };
   return { definition, faults, warnings };
@@ -73,18 +74,19 @@ export function filesOf(files: BundleFiles, role: FileRole): [path: string, text
 function readGovernance(files: BundleFiles): { rules: GovernanceRule[]; faults: BundleFault[] } {
   const rules: GovernanceRule[] = [];
   const faults: BundleFault[] = [];
-  const first = new Map<string, GovernanceRule>();
+  const taken = new Map<string, string>();
   for (const [file, text] of filesOf(files, 'governance')) {
     const compiled = compileGovernanceFile(file, text);
-    faults.push(...compiled.faults);
-    for (const rule of compiled.rules) {
-      const other = first.get(rule.id);
-      rules.push(rule);
-      if (other === undefined) first.set(rule.id, rule);
-      else if (other.source.file !== file) {
-        const place = `${other.source.file}:${other.source.line}`;
-        const message = `the id \`${rule.id}\` is taken by ${place}; give each rule its own`;
-        faults.push({ file, line: rule.source.line, column: 1, message });
+    // One by one: a call takes only so many arguments.
+    for (const rule of compiled.rules) rules.push(rule);
+    for (const fault of compiled.faults) faults.push(fault);
+    for (const [id, line] of compiled.ids) {
+      const place = taken.get(id);
+      if (place === undefined) {
+        taken.set(id, `${file}:${line}`);
+      } else {
+        const message = `the id \`${id}\` is taken by ${place}; give each rule its own`;
+        faults.push({ file, line, column: 1, message });
       }
     }
   }

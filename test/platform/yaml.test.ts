@@ -108,6 +108,16 @@ describe('reading YAML', () => {
     }
   });
 
+  it('tells the first control character of each line, however many there are', () => {
+    assert.deepEqual(faultsOf('a: \u0001\u0002\nb: 1\n\u0003c: \u0004'), [
+      '1:4: remove the control character `U+0001`',
+      '3:1: remove the control character `U+0003`',
+    ]);
+    const start = performance.now();
+    assert.equal(faultsOf('- \u0001\u0002\n'.repeat(50_000)).length, 50_000);
+    assert.ok(performance.now() - start < 5_000, 'in a moment');
+  });
+
   it('tells control characters beside broken syntax, and makes no document of it', () => {
     const { document, faults } = parseYaml('a: \u0001\nb: [\u0002');
     assert.equal(document, undefined);

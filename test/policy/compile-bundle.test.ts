@@ -458,6 +458,16 @@ describe('compiling a bundle', () => {
     );
   });
 
+  it('refuses a shared id of rules that are at fault besides', () => {
+    const faulty = 'rules:\n  - id: x\n    kind: require-comment\n    comment: 1\n';
+    assert.deepEqual(
+      faultsOf(bundleOf('', { 'governance/a.yaml': faulty, 'governance/b.yaml': faulty })).map(
+        (fault) => fault.split(': ')[0],
+      ),
+      ['governance/a.yaml:4:14', 'governance/b.yaml:2:1', 'governance/b.yaml:4:14'],
+    );
+  });
+
   it('warns of a rule given twice and takes the first', () => {
     const files = bundleOf('g, a, b, acme\ng,  a, "b", acme\n');
     assert.deepEqual(warningsOf(files), [
