@@ -81,7 +81,7 @@ const batchAnswer = Type.Object(
 const RATE_LIMIT_HEADERS = {
   'X-RateLimit-Limit': 'The tightest limit in force; with a rate-limit rule in force.',
   'X-RateLimit-Remaining': 'What is left of it.',
-  'X-RateLimit-Reset': 'Seconds until it is whole again.',
+  'X-RateLimit-Reset': 'Seconds until one more unit of it is free.',
   'Retry-After': 'Seconds; with the reason `rate_limited`.',
 };
 
