@@ -201,7 +201,7 @@ export class InternalError extends CountersignError {
 export class Unavailable extends CountersignError {
   readonly status = 503;
   readonly code: string = 'unavailable';
-  readonly title: string = 'A store cannot be reached';
+  readonly title: string = 'Not available at the moment';
 
   constructor(message: string, options: ProblemOptions = {}) {
     super(message, { retryAfter: 1, ...options });

@@ -52,8 +52,9 @@ class ReferenceEngine implements Engine {
   }
 
   rolesOf(check: SubjectOfCheck): readonly string[] {
-    const tenant = this.#tenantOf('g', check.tenant);
-    return this.#roles.get('g')?.rolesOf(this.#subOf(check), tenant) ?? [];
+    const sub = this.#subOf(check);
+    if (sub === undefined) return [];
+    return this.#roles.get('g')?.rolesOf(sub, this.#tenantOf('g', check.tenant)) ?? [];
   }
 
   isRole(name: string, tenant: string): boolean {
@@ -61,14 +62,16 @@ class ReferenceEngine implements Engine {
   }
 
   subjectIsRole(check: SubjectOfCheck): boolean {
-    return this.isRole(this.#subOf(check), check.tenant);
+    const sub = this.#subOf(check);
+    return sub !== undefined && this.isRole(sub, check.tenant);
   }
 
-  /** What the model's `sub` is filled with; the subject's usual name where that is no text. */
-  #subOf(check: SubjectOfCheck): string {
-    const path = this.#model.requestTokens.get('sub')?.path;
-    const sub = path && valueAt(path, check);
-    return typeof sub === 'string' ? sub : subjectKey(check.subject);
+  /** What the model's `sub` is filled with: nobody, where a bundle fills it with what is no text. */
+  #subOf(check: SubjectOfCheck): string | undefined {
+    const token = this.#model.requestTokens.get('sub');
+    if (token === undefined) return subjectKey(check.subject);
+    const sub = valueAt(token.path, check);
+    return typeof sub === 'string' ? sub : undefined;
   }
 
   #answer(allowed: boolean, rule: RuleLine | undefined): EngineAnswer {
