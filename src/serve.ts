@@ -13,7 +13,7 @@ export interface ServeOptions {
   readonly watch: boolean;
 }
 
-/** From the signal to the end, in milliseconds, the drain included. */
+/** From the signal to the end, in milliseconds; more only where a long drain was asked for. */
 const SHUTDOWN = 10_000;
 
 /**
@@ -70,7 +70,10 @@ function untilStopped(server: RunningServer, config: Config, log: Logger): Promi
       log.fatal({ reason }, 'the database ended; the server cannot go on');
       grace.uninstall();
       server.drain();
-      void server.stop().finally(() => resolve(1));
+      void server
+        .stop()
+        .catch((error: unknown) => log.error({ err: error }, 'not everything could be closed'))
+        .finally(() => resolve(1));
     });
   });
 }

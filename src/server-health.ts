@@ -7,16 +7,16 @@ import type { Stores } from './server-stores.js';
 /** How long a store may take to answer a monitor, in milliseconds. */
 const PROBE_TIME = 1_000;
 
-/** How old the confirmation of a policy may be before checks are refused, in milliseconds. */
+/** How old the confirmation of a policy may be before this server counts as not ready, in ms. */
 const MAX_STALENESS = 5 * 60_000;
 
 /** What the health endpoints ask. */
 export function createHealth({
-  stores: { database, redis },
+  stores: { management, redis },
   current,
   clock,
 }: {
-  stores: Pick<Stores, 'database' | 'redis'>;
+  stores: Pick<Stores, 'management' | 'redis'>;
   current: CurrentPolicy;
   clock: Clock;
 }): Services['health'] {
@@ -29,7 +29,7 @@ export function createHealth({
   return {
     ready: isFresh,
     checks: async () => ({
-      database: await probe(sql`SELECT 1`.execute(database), 'Postgres'),
+      database: await probe(sql`SELECT 1`.execute(management), 'Postgres'),
       redis:
         redis === undefined ? { status: 'not_configured' } : await probe(redis.ping(), 'Redis'),
       policy: policy(),

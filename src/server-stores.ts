@@ -24,6 +24,8 @@ export interface Stores {
   readonly database: Database;
   /** For changes of the policy and for looking things up, which may take their time. */
   readonly management: Database;
+  /** For following the policy: nobody else's slow query may keep a change from arriving. */
+  readonly following: Database;
   readonly redis: RedisClient | undefined;
   readonly limiter: Limiter;
   /** Settles with the reason when the embedded database ends by itself; never rejects. */
@@ -40,6 +42,9 @@ interface Telling {
 /** A decision waits this long for one answer of Postgres, in milliseconds. */
 const QUERY_TIMEOUT = 2_000;
 
+/** Following the policy waits this long; a connection that went silent is given up, and made anew. */
+const PULL_TIMEOUT = 10_000;
+
 /**
  * Opens the stores that the settings name: the database, migrated and with its root key, and where
  * rate limits are counted. Everything opened adds its closer.
@@ -51,12 +56,13 @@ export async function openStores(
 ): Promise<Stores> {
   const { url, failed } = await locateDatabase(config, telling.log, closers);
   const management = openDatabase(url, telling, closers, { max: 5 });
+  const following = openDatabase(url, telling, closers, { max: 2, queryTimeout: PULL_TIMEOUT });
   const database = openDatabase(url, telling, closers, { queryTimeout: QUERY_TIMEOUT });
   await migrateUp(management);
   await installRootKey(management, config.rootKey ?? (await ensureRootKeyFile(config.dataDir)));
   const redis = await openRedis(config, telling.log, closers);
   const limiter = openLimiter(config, { database, redis, clock: telling.clock });
-  return { url, database, management, redis, limiter, failed };
+  return { url, database, management, following, redis, limiter, failed };
 }
 
 /** Closes everything, the last opened first; a closer that fails keeps no other from its turn. */

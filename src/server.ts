@@ -63,7 +63,9 @@ export async function startServer(config: Config, options: ServerOptions): Promi
   try {
     return await build(config, options, closers);
   } catch (error) {
-    await closeAll(closers);
+    await closeAll(closers).catch((failure: unknown) =>
+      options.log.warn({ err: failure }, 'not everything could be closed'),
+    );
     throw error;
   }
 }
@@ -82,7 +84,7 @@ async function build(
   // Until there is housekeeping, its first round will do.
   let sweepSoon = (): void => {};
   const current = createCurrentPolicy({
-    database: management,
+    database: stores.following,
     log,
     metrics,
     clock,
@@ -97,7 +99,6 @@ async function build(
     clock,
     redactPaths: () => current.snapshot.settings.redact,
   });
-  closers.push(() => audit.close());
   // Without them events are kept all the same, and moved when the recorder makes the partitions.
   await ensureAuditPartitions(management, clock.now()).catch((error: unknown) =>
     log.warn({ err: error }, 'the audit partitions could not be made ahead'),
@@ -114,6 +115,8 @@ async function build(
       log,
     }),
   );
+  // Closed before what follows the policy: what was decided must be written, whatever else hangs.
+  closers.push(() => audit.close());
 
   const policyInForce = () => approvalTerms(current.snapshot, clock);
   const approvals = createApprovalService({ database, audit, policyInForce });

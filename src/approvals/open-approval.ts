@@ -1,4 +1,5 @@
 import { v7 as uuidv7 } from 'uuid';
+import { RevisionUnavailable } from '../errors.js';
 import type { Database, DatabaseTransaction } from '../platform/database.js';
 import type { Check, JsonObject } from '../vocabulary.js';
 import { applyEvent, auditEvent, type Records } from './apply-event.js';
@@ -26,7 +27,7 @@ export async function openApproval(
     await records.store.takeTurn(transaction, binding);
     const opened = await standingAnswer(records, transaction, binding);
     if (opened !== undefined) return opened;
-    await clearTheWay(records, transaction, question, binding);
+    await clearTheWay(records, transaction, question, binding, opening.revision);
     const approval = await insert(records, transaction, question, binding, opening);
     return { outcome: 'opened', approval: viewOf(approval) };
   });
@@ -50,15 +51,24 @@ async function clearTheWay(
   transaction: DatabaseTransaction,
   question: ApprovalQuestion,
   binding: Binding,
+  revision: number,
 ): Promise<void> {
   for (const pending of await records.store.lockPending(transaction, binding)) {
     const { approval, now } = pending;
     if (atTime(approval, now).status === 'expired') {
       await applyEvent(records, transaction, pending, { type: 'time' }, {});
     } else if (asksTheSame(pending, question, binding)) {
+      if (approval.revision > revision) throw laggingBehind(approval.revision, revision);
       await applyEvent(records, transaction, pending, { type: 'policy_change' }, {});
     }
   }
+}
+
+/** A request that was opened under a newer policy is not for an older one to cancel. */
+function laggingBehind(opened: number, here: number): RevisionUnavailable {
+  return new RevisionUnavailable(
+    `a request for this check was opened under revision ${opened}; this server is at ${here}`,
+  );
 }
 
 /** Whether a pending request would be bound to the very same content if it were opened now. */

@@ -16,7 +16,7 @@ export function reaches({ caller }: Pick<Acting, 'caller'>, tenant: string): boo
 
 /**
  * Whether a caller may know of an approval: it may read all of them in the tenant, asked for it, is
- * its subject, may decide one of its stages, or has voted. `ApprovalSearch` says the same in SQL.
+ * its subject, may decide one of its stages, or has voted. `searchApprovals` says the same in SQL.
  */
 export function maySee(acting: Acting, approval: Approval): boolean {
   if (!reaches(acting, approval.tenant)) return false;

@@ -4,7 +4,7 @@ import type { Clock } from '../platform/clock.js';
 import type { Answer } from './answer.js';
 import { type Evaluation, type Reading, startEvaluation, type Verdict } from './evaluation.js';
 import { allow } from './steps/allow.js';
-import { askCasbin } from './steps/ask-casbin.js';
+import { judgeCasbin } from './steps/judge-casbin.js';
 import { checkTimeWindow } from './steps/check-time-window.js';
 import { giveBackQuota, limitRate } from './steps/limit-rate.js';
 import { type ApprovalFinder, requireApproval } from './steps/require-approval.js';
@@ -41,7 +41,7 @@ export async function decide(reading: Reading, stores: Stores): Promise<Answer> 
     const evaluation = startEvaluation(reading, stores.clock.now());
 
     const verdict =
-      askCasbin(evaluation) ??
+      judgeCasbin(evaluation) ??
       checkTimeWindow(evaluation) ??
       requireComment(evaluation) ??
       (await requireApproval(evaluation, stores.approvals)) ??
@@ -65,6 +65,8 @@ async function settleOrGiveBack(
     answer = await stores.settle(evaluation, verdict);
     return answer;
   } finally {
-    if (answer === undefined) await giveBackQuota(evaluation, stores.limiter);
+    // Where even that fails, a unit is lost until its window is over, and nothing else.
+    if (answer === undefined)
+      await giveBackQuota(evaluation, stores.limiter).catch(() => undefined);
   }
 }

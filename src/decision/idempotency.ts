@@ -12,7 +12,7 @@ const KEPT = '10 minutes';
 const PATIENCE = 5_000;
 const LOOK_AGAIN = 50;
 /** A claim whose server died may be taken over after this long. */
-const ABANDONED = '30 seconds';
+const ABANDONED = '2 minutes';
 
 /** A call that carries an `Idempotency-Key`. */
 export interface RepeatableCall {
@@ -62,7 +62,8 @@ export async function idempotently<Result>(
     await keepAnswer(database, wanted, JSON.stringify(result));
     return result;
   } catch (error) {
-    await releaseClaim(database, wanted);
+    // What cannot be released is taken over in a while; the error is what counts.
+    await releaseClaim(database, wanted).catch(() => undefined);
     throw error;
   }
 }
@@ -80,8 +81,10 @@ async function claimOrWait(
   wait: number,
 ): Promise<string | undefined> {
   for (let waited = 0; ; waited += LOOK_AGAIN) {
-    const found = await claimCall(database, wanted);
-    if (found !== 'answering') return found?.answer;
+    if (waited === 0 || !(await isAnswering(database, wanted))) {
+      const found = await claimCall(database, wanted);
+      if (found !== 'answering') return found?.answer;
+    }
     if (waited >= wait) {
       throw new Conflict('the first request with this `Idempotency-Key` is still being answered', {
         retryAfter: 1,
@@ -89,6 +92,16 @@ async function claimOrWait(
     }
     await delay(LOOK_AGAIN);
   }
+}
+
+/** Whether somebody else is still at it; only looks, and so may be asked often. */
+async function isAnswering(database: Database, { caller, key }: Claim): Promise<boolean> {
+  const { rows } = await sql`
+    SELECT 1 FROM idempotent_answers AS kept
+    WHERE caller = ${caller} AND key = ${key} AND answer IS NULL AND NOT ${isOver}`.execute(
+    database,
+  );
+  return rows.length > 0;
 }
 
 /** Undefined where the call is claimed. */
@@ -121,13 +134,21 @@ const isOver = sql`(
   kept.claimed_at < clock_timestamp() - ${KEPT}::interval
   OR kept.answer IS NULL AND kept.claimed_at < clock_timestamp() - ${ABANDONED}::interval)`;
 
-/** Keeps the answer for repetitions; in the transaction that spends a grant, where one is spent. */
+/**
+ * Keeps the answer for repetitions; in the transaction that spends a grant, where one is spent.
+ * Throws `Conflict` where another call has taken the claim over: it answers, and this one must not.
+ */
 export async function keepAnswer(database: Database, claim: Claim, answer: string): Promise<void> {
-  await sql`
+  const { numAffectedRows = 0n } = await sql`
     UPDATE idempotent_answers SET answer = ${answer}
     WHERE caller = ${claim.caller} AND key = ${claim.key} AND claim = ${claim.claim}`.execute(
     database,
   );
+  if (numAffectedRows === 0n) {
+    throw new Conflict('another call with this `Idempotency-Key` has taken over; repeat it', {
+      retryAfter: 1,
+    });
+  }
 }
 
 /** Gives a claim back. What was kept with a grant that was spent stays. */

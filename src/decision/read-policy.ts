@@ -1,8 +1,9 @@
+import type { EngineAnswer } from '../engine/engine.js';
 import { RevisionUnavailable } from '../errors.js';
 import type { CurrentPolicy } from '../policy/current-policy.js';
 import type { Snapshot } from '../policy/snapshot.js';
+import type { Check } from '../vocabulary.js';
 import type { Question, Reading } from './evaluation.js';
-import { answerOfCasbin } from './steps/ask-casbin.js';
 
 /** How long an answer waits for `min_revision`, in milliseconds. */
 const REVISION_WAIT = 500;
@@ -15,9 +16,24 @@ export function readPolicy(question: Question, policy: Snapshot): Reading {
   return {
     question,
     policy,
-    casbin: answerOfCasbin(question.check, policy),
+    casbin: askCasbin(question.check, policy),
     roles: policy.engine.rolesOf(question.check),
   };
+}
+
+/**
+ * What Casbin answers. A tenant that the bundle does not serve, and
+ * a subject that goes by the name of a role, match no rule.
+ */
+function askCasbin(check: Check, policy: Snapshot): EngineAnswer {
+  const { tenants, rolesAsSubjects } = policy.settings;
+  if (tenants !== undefined && !tenants.includes(check.tenant)) {
+    return { effect: 'deny', explicit: false };
+  }
+  if (!rolesAsSubjects && policy.engine.subjectIsRole(check)) {
+    return { effect: 'deny', explicit: false };
+  }
+  return policy.engine.decide(check);
 }
 
 /**

@@ -31,13 +31,21 @@ class PostgresLimiter implements Limiter {
 
   async giveBack(receipt: Receipt): Promise<void> {
     if (receipt.length === 0) return;
+    // Locked in one order, so that no two of these wait for each other.
     await sql`
+      WITH mine AS (
+        SELECT c.counter, c.bucket
+          FROM limit_counters AS c
+          JOIN unnest(
+            ${receipt.map(({ counter }) => counter)}::text[],
+            ${receipt.map(({ bucket }) => bucket)}::bigint[]
+          ) AS r (counter, bucket) ON c.counter = r.counter AND c.bucket = r.bucket
+         ORDER BY c.counter, c.bucket
+           FOR UPDATE OF c
+      )
       UPDATE limit_counters AS c SET used = c.used - 1
-        FROM unnest(
-          ${receipt.map(({ counter }) => counter)}::text[],
-          ${receipt.map(({ bucket }) => bucket)}::bigint[]
-        ) AS r (counter, bucket)
-       WHERE c.counter = r.counter AND c.bucket = r.bucket AND c.used > 0
+        FROM mine
+       WHERE c.counter = mine.counter AND c.bucket = mine.bucket AND c.used > 0
     `.execute(this.#database);
   }
 

@@ -6,6 +6,10 @@ import type { Logger } from './log.js';
 /** Milliseconds before a lost connection is made anew; doubled for each further try, up to the last. */
 const FIRST_RETRY = 50;
 const LAST_RETRY = 2_000;
+/** Milliseconds of silence before the other side is asked whether it is still there. */
+const KEEP_ALIVE = 10_000;
+/** Milliseconds that the end of a connection is waited for. */
+const FAREWELL = 500;
 
 /** Who wants to know of changes. */
 export interface ChangeListenerOptions {
@@ -75,13 +79,17 @@ async function listenUntilLost(
     connectionString: url,
     application_name: 'countersign changes',
     connectionTimeoutMillis: LAST_RETRY,
+    query_timeout: LAST_RETRY,
     keepAlive: true,
+    keepAliveInitialDelayMillis: KEEP_ALIVE,
   });
+  let stop = (): void => {};
   const lost = new Promise<void>((resolve, reject) => {
     client.on('error', reject);
     client.on('end', () => reject(new Error('the connection ended')));
-    stopping.addEventListener('abort', () => resolve(), { once: true });
+    stop = resolve;
   });
+  stopping.addEventListener('abort', stop, { once: true });
   // Until it is awaited below, its end is told by what fails before.
   lost.catch(() => undefined);
   client.on('notification', ({ payload }) => {
@@ -95,6 +103,11 @@ async function listenUntilLost(
     onChange(undefined);
     await lost;
   } finally {
-    await client.end().catch(() => undefined);
+    stopping.removeEventListener('abort', stop);
+    // A peer that went silent never says goodbye; whoever stops does not wait for it.
+    await Promise.race([
+      client.end().catch(() => undefined),
+      delay(FAREWELL, undefined, { ref: false }),
+    ]);
   }
 }

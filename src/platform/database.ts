@@ -42,6 +42,7 @@ export function connectDatabase(url: string, options: ConnectionOptions = {}): C
     connectionTimeoutMillis: options.connectTimeout ?? 2_000,
     application_name: 'countersign',
     keepAlive: true,
+    keepAliveInitialDelayMillis: 10_000,
     ...(options.queryTimeout === undefined ? {} : { query_timeout: options.queryTimeout }),
   });
   let closing = false;

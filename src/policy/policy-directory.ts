@@ -1,7 +1,7 @@
 import { type FSWatcher, watch } from 'node:fs';
 import { access } from 'node:fs/promises';
 import { join } from 'node:path';
-import { CountersignError, InvalidBundle } from '../errors.js';
+import { CountersignError, InvalidBundle, SettingsError } from '../errors.js';
 import { readBundleDirectory } from './bundle-directory.js';
 import { BUNDLE_FILE } from './bundle-settings.js';
 import type { ApplyResult } from './apply-bundle.js';
@@ -69,7 +69,7 @@ export function watchDirectory(
       running = running.then(apply);
     }, QUIET);
   };
-  const watcher: FSWatcher = watch(directory, { recursive: true }, soon);
+  const watcher = openWatcher(directory, soon);
   watcher.on('error', (error) => log.warn({ err: error, directory }, 'cannot watch the directory'));
   // What was edited while no server ran counts too.
   soon();
@@ -78,6 +78,16 @@ export function watchDirectory(
     clearTimeout(timer);
     await running;
   };
+}
+
+function openWatcher(directory: string, changed: () => void): FSWatcher {
+  try {
+    return watch(directory, { recursive: true }, changed);
+  } catch {
+    throw new SettingsError([
+      `\`COUNTERSIGN_POLICY_DIR\`: the directory \`${directory}\` cannot be watched; is it there?`,
+    ]);
+  }
 }
 
 async function holdsBundle(directory: string): Promise<boolean> {

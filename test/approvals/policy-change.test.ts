@@ -8,7 +8,13 @@ import type {
 } from '../../src/approvals/approval-service.js';
 import { createApprovalService } from '../../src/approvals/create-approval-service.js';
 import { createAuditRecorder } from '../../src/audit/recorder.js';
-import { AlreadyDecided, Forbidden, NotAnApprover, NotFound } from '../../src/errors.js';
+import {
+  AlreadyDecided,
+  Forbidden,
+  NotAnApprover,
+  NotFound,
+  RevisionUnavailable,
+} from '../../src/errors.js';
 import type { ApprovalRequiredRule } from '../../src/governance/governance-rule.js';
 import { type TestDatabase, testDatabase } from '../support/database.js';
 import {
@@ -66,6 +72,14 @@ describe('a policy that changes under pending requests', () => {
     assert.ok('approval' in answer, `settled: ${JSON.stringify(answer)}`);
     return answer.approval.id;
   }
+
+  it('keeps a request of a later revision from being replaced by a server that lags behind', async () => {
+    const id = await opened([firstChanged], { revision: 42 });
+    await assert.rejects(opened([first], { revision: 41 }), RevisionUnavailable);
+    assert.deepEqual(await stored(id), ['pending', null]);
+    await assert.doesNotReject(opened([first], { revision: 43 }));
+    assert.deepEqual(await stored(id), ['cancelled', 'policy_changed']);
+  });
 
   async function stored(id: string): Promise<readonly [string, string | null]> {
     const { rows } = await sql<{ status: string; reason: string | null }>`

@@ -96,6 +96,17 @@ describe('a call with an Idempotency-Key', () => {
     assert.deepEqual(await call('crash'), { answer: 'spent' });
   });
 
+  it('keeps no answer of a call whose claim another has taken over', async () => {
+    const request = { caller: 'key:1', key: 'slow-crash', path: '/check', body: { n: 1 } };
+    const slow = idempotently(db.database, request, async () => {
+      await sql`UPDATE idempotent_answers SET claim = 'another' WHERE key = 'slow-crash'`.execute(
+        db.database,
+      );
+      return { answer: 'late' };
+    });
+    await assert.rejects(slow, Conflict);
+  });
+
   it('is forgotten after ten minutes', async () => {
     const first = await call('old');
     await sql`UPDATE idempotent_answers SET claimed_at = claimed_at - interval '11 minutes'
@@ -112,7 +123,7 @@ describe('a call with an Idempotency-Key', () => {
 
   it('may be taken over from a server that died', async () => {
     await sql`INSERT INTO idempotent_answers (caller, key, body, claim, claimed_at)
-      VALUES ('key:1', 'died', 'x', 'y', clock_timestamp() - interval '31 seconds')`.execute(
+      VALUES ('key:1', 'died', 'x', 'y', clock_timestamp() - interval '3 minutes')`.execute(
       db.database,
     );
     assert.ok((await call('died')).answer > 0);

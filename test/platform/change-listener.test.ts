@@ -75,6 +75,16 @@ describe('listening for changes', () => {
     await toldOf(await change());
   });
 
+  it('ends though the other side went silent', async () => {
+    const url = new URL(db.url);
+    const silent = await tcpProxy({ host: url.hostname, port: Number(url.port || 5432) });
+    url.host = `127.0.0.1:${silent.port}`;
+    const stopOther = await listenForChanges({ url: url.href, log, onChange: () => {} });
+    silent.stall();
+    await stopOther();
+    await silent.cut();
+  });
+
   it('does not wait for a database that is away', async () => {
     const stopOther = await listenForChanges({
       url: 'postgresql://postgres@127.0.0.1:1/none',

@@ -3,6 +3,8 @@ import { sql } from 'kysely';
 import { commitChange } from '../../src/platform/change-log.js';
 import { createCurrentPolicy, type CurrentPolicy } from '../../src/policy/current-policy.js';
 import type { RuleLine } from '../../src/vocabulary.js';
+import { connectDatabase } from '../../src/platform/database.js';
+import { tcpProxy } from '../support/tcp-proxy.js';
 import { ask, bundleOf, type PolicyFixture, policyFixture, silentLog } from './support.js';
 
 const RULES = 'p, editor, acme, document:*, write, allow\ng, alice, editor, acme\n';
@@ -172,6 +174,32 @@ describe('the policy in force', () => {
     // `start` rejected, yet the holder goes on: the wait is for its own first retry.
     while (other.snapshot.revision === 0) await new Promise((resolve) => setImmediate(resolve));
     assert.equal(mayWrite('alice'), 'allow');
+  });
+
+  it('gives up a database that went silent, and goes on once it speaks again', async () => {
+    const url = new URL(fixture.db.url);
+    const proxy = await tcpProxy({ host: url.hostname, port: Number(url.port || 5432) });
+    url.host = `127.0.0.1:${proxy.port}`;
+    const bounded = { max: 2, queryTimeout: 200, connectTimeout: 200 };
+    const connection = connectDatabase(url.href, bounded);
+    const follower = createCurrentPolicy({
+      database: connection.database,
+      log: silentLog,
+      poll: 3_600_000,
+    });
+    try {
+      await follower.start();
+      await add(BOB);
+      proxy.stall();
+      await assert.rejects(follower.catchUp());
+      assert.equal(follower.snapshot.revision, 1);
+      await proxy.mend();
+      assert.equal((await follower.catchUp()).revision, 2);
+    } finally {
+      await follower.stop();
+      await connection.close();
+      await proxy.cut();
+    }
   });
 
   it('waits for a revision that is on its way', async () => {

@@ -1,6 +1,6 @@
 import { subjectKey } from '../../vocabulary.js';
 import type { Evaluation, Verdict } from '../evaluation.js';
-import { describe } from './ask-casbin.js';
+import { describe } from '../describe.js';
 
 /** The verdict on a check that every step has let pass. */
 export function allow({ grant, question }: Evaluation): Verdict {

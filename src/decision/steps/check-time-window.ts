@@ -1,6 +1,6 @@
 import { isOpen, nextOpening } from '../../governance/time-window.js';
 import { type Evaluation, note, type Verdict } from '../evaluation.js';
-import { describe } from './ask-casbin.js';
+import { describe } from '../describe.js';
 
 /** Every time-window rule that applies must have an open window. */
 export function checkTimeWindow(evaluation: Evaluation): Verdict | undefined {

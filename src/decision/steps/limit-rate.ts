@@ -1,7 +1,7 @@
 import type { Limiter } from '../../governance/limiter.js';
 import { demandsOf } from '../../governance/rate-limit.js';
 import { type Evaluation, note, type Verdict } from '../evaluation.js';
-import { describe } from './ask-casbin.js';
+import { describe } from '../describe.js';
 
 /**
  * Takes one from every limit in force, all together or none. A dry run only looks.

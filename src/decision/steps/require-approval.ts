@@ -4,7 +4,7 @@ import type { ApprovalQuestion } from '../../approvals/binding.js';
 import type { Approvers, Stage } from '../../governance/governance-rule.js';
 import type { GovernanceOutcome } from '../../vocabulary.js';
 import { type ApprovalNote, type Evaluation, note, type Verdict } from '../evaluation.js';
-import { describe } from './ask-casbin.js';
+import { describe } from '../describe.js';
 
 /** What this step needs of the approvals. */
 export type ApprovalFinder = Pick<ApprovalService, 'find' | 'open'>;

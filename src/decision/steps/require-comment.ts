@@ -1,6 +1,6 @@
 import { commentFault } from '../../governance/require-comment.js';
 import { type Evaluation, note, type Verdict } from '../evaluation.js';
-import { describe } from './ask-casbin.js';
+import { describe } from '../describe.js';
 
 /** Every require-comment rule that applies must be met by `context.comment`. */
 export function requireComment(evaluation: Evaluation): Verdict | undefined {
