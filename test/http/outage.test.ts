@@ -4,7 +4,7 @@ import { allRoutes } from '../../src/http/routes.js';
 import { loadDocumented } from '../support/openapi.js';
 import { type TestServer, testServer } from '../support/server.js';
 import { stubServices } from '../support/stub-services.js';
-import { type TcpProxy, tcpProxy } from '../support/tcp-proxy.js';
+import { postgresProxy, type TcpProxy } from '../support/tcp-proxy.js';
 
 const DEPLOY = {
   tenant: 'acme',
@@ -32,10 +32,9 @@ describe('while Postgres is away', () => {
 
   before(async () => {
     server = await testServer({}, async (databaseUrl) => {
-      const url = new URL(databaseUrl);
-      proxy = await tcpProxy({ host: url.hostname, port: Number(url.port || 5432) });
-      url.host = `127.0.0.1:${proxy.port}`;
-      return url.href;
+      const proxied = await postgresProxy(databaseUrl);
+      proxy = proxied.proxy;
+      return proxied.url;
     });
     const { body } = await server.call<{ files: object }>('GET', '/v1/bundles/1');
     files = { ...body.files, 'rules/zoe.csv': 'g, zoe, editor, acme\n' };

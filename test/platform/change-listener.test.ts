@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { commitChange } from '../../src/platform/change-log.js';
 import { listenForChanges, type StopListening } from '../../src/platform/change-listener.js';
 import { type TestDatabase, testDatabase } from '../support/database.js';
-import { type TcpProxy, tcpProxy } from '../support/tcp-proxy.js';
+import { postgresProxy, type TcpProxy } from '../support/tcp-proxy.js';
 
 describe('listening for changes', () => {
   let db: TestDatabase;
@@ -27,11 +27,10 @@ describe('listening for changes', () => {
 
   before(async () => {
     db = await testDatabase();
-    const url = new URL(db.url);
-    proxy = await tcpProxy({ host: url.hostname, port: Number(url.port || 5432) });
-    url.host = `127.0.0.1:${proxy.port}`;
+    const proxied = await postgresProxy(db.url);
+    proxy = proxied.proxy;
     stop = await listenForChanges({
-      url: url.href,
+      url: proxied.url,
       log,
       onChange: (revision) => {
         told.push(revision);
@@ -76,10 +75,8 @@ describe('listening for changes', () => {
   });
 
   it('ends though the other side went silent', async () => {
-    const url = new URL(db.url);
-    const silent = await tcpProxy({ host: url.hostname, port: Number(url.port || 5432) });
-    url.host = `127.0.0.1:${silent.port}`;
-    const stopOther = await listenForChanges({ url: url.href, log, onChange: () => {} });
+    const { proxy: silent, url } = await postgresProxy(db.url);
+    const stopOther = await listenForChanges({ url, log, onChange: () => {} });
     silent.stall();
     await stopOther();
     await silent.cut();

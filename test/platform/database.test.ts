@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { sql } from 'kysely';
 import { type Connection, connectDatabase } from '../../src/platform/database.js';
 import { type TestDatabase, testDatabase } from '../support/database.js';
-import { type TcpProxy, tcpProxy } from '../support/tcp-proxy.js';
+import { postgresProxy, type TcpProxy } from '../support/tcp-proxy.js';
 
 describe('a connection to Postgres', () => {
   let db: TestDatabase;
@@ -12,10 +12,9 @@ describe('a connection to Postgres', () => {
 
   before(async () => {
     db = await testDatabase();
-    const url = new URL(db.url);
-    proxy = await tcpProxy({ host: url.hostname, port: Number(url.port || 5432) });
-    url.host = `127.0.0.1:${proxy.port}`;
-    connection = connectDatabase(url.href, {
+    const proxied = await postgresProxy(db.url);
+    proxy = proxied.proxy;
+    connection = connectDatabase(proxied.url, {
       max: 2,
       queryTimeout: 300,
       connectTimeout: 300,

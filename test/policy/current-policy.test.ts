@@ -4,7 +4,7 @@ import { commitChange } from '../../src/platform/change-log.js';
 import { createCurrentPolicy, type CurrentPolicy } from '../../src/policy/current-policy.js';
 import type { RuleLine } from '../../src/vocabulary.js';
 import { connectDatabase } from '../../src/platform/database.js';
-import { tcpProxy } from '../support/tcp-proxy.js';
+import { postgresProxy } from '../support/tcp-proxy.js';
 import { ask, bundleOf, type PolicyFixture, policyFixture, silentLog } from './support.js';
 
 const RULES = 'p, editor, acme, document:*, write, allow\ng, alice, editor, acme\n';
@@ -177,11 +177,9 @@ describe('the policy in force', () => {
   });
 
   it('gives up a database that went silent, and goes on once it speaks again', async () => {
-    const url = new URL(fixture.db.url);
-    const proxy = await tcpProxy({ host: url.hostname, port: Number(url.port || 5432) });
-    url.host = `127.0.0.1:${proxy.port}`;
+    const { proxy, url } = await postgresProxy(fixture.db.url);
     const bounded = { max: 2, queryTimeout: 200, connectTimeout: 200 };
-    const connection = connectDatabase(url.href, bounded);
+    const connection = connectDatabase(url, bounded);
     const follower = createCurrentPolicy({
       database: connection.database,
       log: silentLog,

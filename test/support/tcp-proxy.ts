@@ -1,5 +1,12 @@
 import { once } from 'node:events';
-import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+import {
+  type AddressInfo,
+  connect,
+  createServer,
+  type NetConnectOpts,
+  type Server,
+  type Socket,
+} from 'node:net';
 
 /** Stands between a client and a store, so that a test can take the store away. */
 export interface TcpProxy {
@@ -12,12 +19,27 @@ export interface TcpProxy {
   stall(): void;
 }
 
-/** Forwards connections to a port of this machine. */
-export async function tcpProxy(target: { host: string; port: number }): Promise<TcpProxy> {
+/** A proxy before a Postgres, and the address of that Postgres by way of the proxy. */
+export async function postgresProxy(
+  databaseUrl: string,
+): Promise<{ readonly proxy: TcpProxy; readonly url: string }> {
+  const url = new URL(databaseUrl);
+  const folder = url.searchParams.get('host');
+  const port = Number(url.port || 5432);
+  const proxy = await tcpProxy(
+    folder?.startsWith('/') ? { path: `${folder}/.s.PGSQL.${port}` } : { host: url.hostname, port },
+  );
+  url.searchParams.delete('host');
+  url.host = `127.0.0.1:${proxy.port}`;
+  return { proxy, url: url.href };
+}
+
+/** Forwards connections to a port, or a socket, of this machine. */
+export async function tcpProxy(target: NetConnectOpts): Promise<TcpProxy> {
   const sockets = new Set<Socket>();
   let stalled = false;
   const forward = (client: Socket): void => {
-    const store = connect(target.port, target.host);
+    const store = connect(target);
     for (const [from, to] of [
       [client, store],
       [store, client],
