@@ -194,6 +194,8 @@ describe('the check service', () => {
 
     it('refuses a tenant that the credential is not bound to', async () => {
       await assert.rejects(ask({ ...status, tenant: 'globex' }), Forbidden);
+      // Alice has the role there too; the key that she uses is Acme's all the same.
+      await assert.rejects(ask({ ...status, tenant: 'globex' }, alice), Forbidden);
     });
 
     it('takes the tenant from the credential, and asks for it where there is none', async () => {
