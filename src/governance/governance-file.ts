@@ -7,6 +7,7 @@ import { compileCondition } from './condition.js';
 import type { Condition, GovernanceRule, Match } from './governance-rule.js';
 import { governanceFileSchema, KINDS, ruleSchema, termsSchema } from './governance-schema.js';
 import type { KindOfRule } from './kind.js';
+import { memberOf } from './written-member.js';
 
 /** What a governance file comes to. `rules` are to be used only where there are no faults. */
 export interface CompiledGovernanceFile {
@@ -83,6 +84,7 @@ class RuleCompiler {
     const when = this.#condition(memberOf(rule, 'when'));
     if (!isWritten(rule)) {
       if (hasTerms(rule)) this.#terms<GovernanceRule, never>(KINDS[rule.kind], rule);
+      else this.#inspect(rule);
       return undefined;
     }
     const base = {
@@ -105,11 +107,18 @@ class RuleCompiler {
     rule: Pick<WrittenRule, 'kind'>,
   ): ReturnType<KindOfRule<Rule, Written>['compile']> {
     // The schema of the kind has passed: the rule carries the kind's own members.
-    return kind.compile(rule as unknown as Written, (pointer, message) => {
-      const at = this.#root + pointer;
-      if (!this.#document.isFlawed(at)) this.#tell(this.#document.at(at), message);
-    });
+    return kind.compile(rule as unknown as Written, this.#tellAt);
   }
+
+  #inspect(rule: unknown): void {
+    const kind = memberOf(rule, 'kind');
+    if (isKind(kind)) KINDS[kind].inspect?.(rule, this.#tellAt);
+  }
+
+  readonly #tellAt = (pointer: string, message: string): void => {
+    const at = this.#root + pointer;
+    if (!this.#document.isFlawed(at)) this.#tell(this.#document.at(at), message);
+  };
 
   #condition(source: unknown): Condition | undefined {
     if (typeof source !== 'string' || source === '') return undefined;
@@ -126,12 +135,6 @@ class RuleCompiler {
 function rulesIn(value: unknown): unknown[] {
   const rules = memberOf(value, 'rules');
   return Array.isArray(rules) ? rules : [];
-}
-
-function memberOf(value: unknown, name: string): unknown {
-  return typeof value === 'object' && value !== null && Object.hasOwn(value, name)
-    ? Reflect.get(value, name)
-    : undefined;
 }
 
 function isWritten(rule: unknown): rule is WrittenRule {

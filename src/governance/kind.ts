@@ -24,4 +24,9 @@ export interface KindOfRule<Rule extends GovernanceRule, Written> {
    * say. What comes back is used only where no fault was told.
    */
   compile(written: Written, tell: TellFault): TermsOf<Rule>;
+  /**
+   * Tells of members that do not pass `members` what can be told all the same, so that an author
+   * need not mend one fault to see the next.
+   */
+  inspect?(rule: unknown, tell: TellFault): void;
 }

@@ -3,6 +3,7 @@ import type { CommentTerms, RequireCommentRule } from './governance-rule.js';
 import type { KindOfRule } from './kind.js';
 import { compilePattern } from './linear-regex.js';
 import { CLOSED } from './schema-parts.js';
+import { memberOf } from './written-member.js';
 
 interface Written {
   readonly comment: { readonly min_length?: number; readonly pattern?: string };
@@ -41,6 +42,12 @@ export const requireComment: KindOfRule<RequireCommentRule, Written> = {
       return { comment: { minLength } };
     }
     return { comment: { minLength, pattern } };
+  },
+  inspect: (rule, tell) => {
+    const source = memberOf(memberOf(rule, 'comment'), 'pattern');
+    if (typeof source !== 'string' || source === '') return;
+    const pattern = compilePattern(source);
+    if ('fault' in pattern) tell('/comment/pattern', pattern.fault);
   },
 };
 

@@ -3,6 +3,7 @@ import type { TimeWindowRule, Window } from './governance-rule.js';
 import type { KindOfRule, TellFault } from './kind.js';
 import { CLOSED } from './schema-parts.js';
 import { changesBetween, instantsOf, timeZoneFault, wallClockAt } from './wall-clock.js';
+import { memberOf } from './written-member.js';
 
 interface WrittenWindow {
   readonly days: readonly string[];
@@ -54,7 +55,20 @@ export const timeWindow: KindOfRule<
       compileWindow(window, (pointer, message) => tell(`/windows/${index}${pointer}`, message)),
     ),
   }),
+  inspect: (rule, tell) => {
+    const windows = memberOf(rule, 'windows');
+    if (!Array.isArray(windows)) return;
+    windows.forEach((window: unknown, index) =>
+      inspectZone(window, (pointer, message) => tell(`/windows/${index}${pointer}`, message)),
+    );
+  },
 };
+
+function inspectZone(window: unknown, tell: TellFault): void {
+  const zone = memberOf(window, 'timezone');
+  const fault = typeof zone === 'string' ? timeZoneFault(zone) : undefined;
+  if (fault !== undefined) tell('/timezone', fault);
+}
 
 function compileWindow(written: WrittenWindow, tell: TellFault): Window {
   const from = minutesOf(written.from);

@@ -418,4 +418,29 @@ rules:
       assert.match(faults[0] ?? '', message);
     });
   }
+
+  it('tells unknown zones and bad patterns beside what breaks the schema', () => {
+    const text = `rules:
+  - id: hours
+    kind: time-window
+    windows:
+      - {days: [mon], from: "25:00", to: "26:00", timezone: Mars/Olympus}
+      - {days: [tue], from: "09:00", to: "10:00", timezone: Europe/Nowhere}
+  - id: reason
+    kind: require-comment
+    comment: {min_length: 0, pattern: "("}
+`;
+    const places = compileGovernanceFile('g.yaml', text).faults.map(({ line, column }) => [
+      line,
+      column,
+    ]);
+    assert.deepEqual(places, [
+      [5, 29],
+      [5, 42],
+      [5, 61],
+      [6, 61],
+      [9, 27],
+      [9, 39],
+    ]);
+  });
 });
