@@ -59,25 +59,33 @@ export const timeWindow: KindOfRule<
     const windows = memberOf(rule, 'windows');
     if (!Array.isArray(windows)) return;
     windows.forEach((window: unknown, index) =>
-      inspectZone(window, (pointer, message) => tell(`/windows/${index}${pointer}`, message)),
+      inspectWindow(window, (pointer, message) => tell(`/windows/${index}${pointer}`, message)),
     );
   },
 };
 
-function inspectZone(window: unknown, tell: TellFault): void {
+function inspectWindow(window: unknown, tell: TellFault): void {
   const zone = memberOf(window, 'timezone');
-  const fault = typeof zone === 'string' ? timeZoneFault(zone) : undefined;
+  if (typeof zone === 'string') checkZone(zone, tell);
+  const from = memberOf(window, 'from');
+  if (typeof from === 'string') checkSpan(from, memberOf(window, 'to'), tell);
+}
+
+function checkZone(zone: string, tell: TellFault): void {
+  const fault = timeZoneFault(zone);
   if (fault !== undefined) tell('/timezone', fault);
+}
+
+function checkSpan(from: string, to: unknown, tell: TellFault): void {
+  if (from !== to) return;
+  tell('/to', 'the window is never open; for the whole day write `from: "00:00"`, `to: "24:00"`');
 }
 
 function compileWindow(written: WrittenWindow, tell: TellFault): Window {
   const from = minutesOf(written.from);
   const to = minutesOf(written.to);
-  if (from === to) {
-    tell('/to', 'the window is never open; for the whole day write `from: "00:00"`, `to: "24:00"`');
-  }
-  const zoneFault = timeZoneFault(written.timezone);
-  if (zoneFault !== undefined) tell('/timezone', zoneFault);
+  checkSpan(written.from, written.to, tell);
+  checkZone(written.timezone, tell);
   const days = new Set(written.days.flatMap(daysOf));
   return { days: [...days].sort((a, b) => a - b), from, to, timeZone: written.timezone };
 }

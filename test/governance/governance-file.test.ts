@@ -419,13 +419,13 @@ rules:
     });
   }
 
-  it('tells unknown zones and bad patterns beside what breaks the schema', () => {
+  it('tells unknown zones, windows that never open and bad patterns beside what breaks the schema', () => {
     const text = `rules:
   - id: hours
     kind: time-window
     windows:
       - {days: [mon], from: "25:00", to: "26:00", timezone: Mars/Olympus}
-      - {days: [tue], from: "09:00", to: "10:00", timezone: Europe/Nowhere}
+      - {days: [tue], from: "09:00", to: "09:00", timezone: Europe/Nowhere}
   - id: reason
     kind: require-comment
     comment: {min_length: 0, pattern: "("}
@@ -438,6 +438,7 @@ rules:
       [5, 29],
       [5, 42],
       [5, 61],
+      [6, 42],
       [6, 61],
       [9, 27],
       [9, 39],
