@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import type { ApprovalFinder } from './steps/require-approval.js';
 import { Unavailable, CountersignError, type BundleFault } from '../errors.js';
-import { createReferenceEngine } from '../engine/reference-engine.js';
+import { createEngine } from '../engine/create-engine.js';
 import { GovernanceIndex } from '../governance/governance-index.js';
 import type { Limiter } from '../governance/limiter.js';
 import { createMemoryLimiter } from '../governance/memory-limiter.js';
@@ -65,7 +65,7 @@ export function snapshotOf(bundle: CompiledBundle): Snapshot {
     revision: 0,
     bundle: { number: 0, name: bundle.name, commit: undefined },
     model: bundle.model,
-    engine: createReferenceEngine(
+    engine: createEngine(
       bundle.model,
       bundle.rules.map(({ line }) => line),
     ),

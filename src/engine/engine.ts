@@ -12,15 +12,34 @@ export type EngineAnswer =
 /** A check, or as much of one as fills its `sub` where a bundle maps nothing else there. */
 export type SubjectOfCheck = Pick<Check, 'tenant' | 'subject'> & Partial<Check>;
 
+/** A part of a matcher, and how an engine finds out which rules it holds for. */
+export interface MatcherPart {
+  /** As the model writes it. */
+  readonly text: string;
+  /**
+   * `indexed`: its rules are looked up. `residual`: evaluated on the rules that the indexed parts
+   * leave. `fallback`: evaluated on every rule, by node-casbin.
+   */
+  readonly handling: 'indexed' | 'residual' | 'fallback';
+}
+
+/** Rules that came into force, in rank order, and rules that went out of it. */
+export interface RuleDifference {
+  readonly added: readonly RuleLine[];
+  readonly removed: readonly RuleLine[];
+}
+
 /**
- * A loaded model with its rules. Synchronous and without side effects; it never throws for anything
- * that a check can contain. Built whole, replaced whole.
+ * A loaded model with its rules. Synchronous; it never throws for anything that a check can contain,
+ * and nothing but `apply` changes what it answers.
  */
 export interface Engine {
   /** `reference` (node-casbin) or `indexed`. */
   readonly name: string;
   /** Number of rules held. */
   readonly size: number;
+  /** The conjuncts of the matcher, in its order. */
+  readonly parts: readonly MatcherPart[];
   decide(check: Check): EngineAnswer;
   /**
    * The roles that `g` gives the `sub` of this check in its tenant: inherited ones too, at most 10
@@ -31,4 +50,10 @@ export interface Engine {
   isRole(name: string, tenant: string): boolean;
   /** Whether the `sub` of this check is itself the name of a role in its tenant. */
   subjectIsRole(check: SubjectOfCheck): boolean;
+  /**
+   * Takes a small change in place, whole: first what went, then what came, which ranks after all that
+   * is held. An added rule that is held already keeps its rank. False where the engine cannot: then
+   * nothing has changed, and the caller builds another.
+   */
+  apply(difference: RuleDifference): boolean;
 }

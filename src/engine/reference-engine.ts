@@ -1,5 +1,5 @@
 import { subjectKey, type Check, type RuleLine } from '../vocabulary.js';
-import type { Engine, EngineAnswer, SubjectOfCheck } from './engine.js';
+import type { Engine, EngineAnswer, MatcherPart, SubjectOfCheck } from './engine.js';
 import { guardFunctions } from './guards.js';
 import { evaluatedFields } from './matcher-faults.js';
 import type { Model } from './model.js';
@@ -25,6 +25,7 @@ export function createReferenceEngine(model: Model, rules: Iterable<RuleLine>): 
 class ReferenceEngine implements Engine {
   readonly name = 'reference';
   readonly size: number;
+  readonly parts: readonly MatcherPart[];
   readonly #model: Model;
   readonly #enforcer: OrderedEnforcer;
   readonly #roles: ReadonlyMap<string, RoleGraph>;
@@ -33,6 +34,7 @@ class ReferenceEngine implements Engine {
 
   constructor(model: Model, rules: readonly RuleLine[]) {
     this.size = rules.length;
+    this.parts = [{ text: model.matcherText, handling: 'fallback' }];
     this.#model = model;
     const functions = createNamedFunctions();
     this.#roles = roleGraphs(model, rules, functions);
@@ -64,6 +66,11 @@ class ReferenceEngine implements Engine {
   subjectIsRole(check: SubjectOfCheck): boolean {
     const sub = this.#subOf(check);
     return sub !== undefined && this.isRole(sub, check.tenant);
+  }
+
+  /** Never: node-casbin's own increments do not equal its load. */
+  apply(): boolean {
+    return false;
   }
 
   /** What the model's `sub` is filled with: nobody, where a bundle fills it with what is no text. */

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { Engine } from '../engine/engine.js';
 import { parseModel } from '../engine/model.js';
-import { createReferenceEngine } from '../engine/reference-engine.js';
+import { createEngine } from '../engine/create-engine.js';
 import type { RuleLine } from '../vocabulary.js';
 import { PERMISSIONS, type Permission, type SystemRole } from './system-roles.js';
 
@@ -70,7 +70,7 @@ export function createSystemEngine(): Engine {
     );
     throw new Error(`models/system.conf: ${faults.join('; ')}`);
   }
-  return createReferenceEngine(parsed.model, SYSTEM_RULES);
+  return createEngine(parsed.model, SYSTEM_RULES);
 }
 
 let engine: Engine | undefined;

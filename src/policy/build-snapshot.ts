@@ -1,4 +1,4 @@
-import { createReferenceEngine } from '../engine/reference-engine.js';
+import { createEngine } from '../engine/create-engine.js';
 import { GovernanceIndex } from '../governance/governance-index.js';
 import { loadKeyRing } from '../identity/key-ring.js';
 import { changesAfter, latestRevision } from '../platform/change-log.js';
@@ -62,7 +62,7 @@ async function policyParts(
   return {
     bundle: { number: bundle.bundle, name: bundle.name, commit: bundle.commit },
     model: definition.model,
-    engine: createReferenceEngine(definition.model, rules),
+    engine: createEngine(definition.model, rules),
     governance: new GovernanceIndex(definition.governance),
     settings: definition.settings,
   };

@@ -32,10 +32,12 @@ export interface Snapshot {
 export const emptyEngine: Engine = {
   name: 'empty',
   size: 0,
+  parts: [],
   decide: () => ({ effect: 'deny', explicit: false }),
   rolesOf: () => [],
   isRole: () => false,
   subjectIsRole: () => false,
+  apply: () => false,
 };
 
 /** What a server holds before it has read anything: it knows no key and allows nothing. */
