@@ -1,0 +1,154 @@
+/**
+ * Says where the processor time of the server goes, function by function.
+ *
+ *   npm run bench -- profile                     profiles `POST /check` of this checkout
+ *   npm run bench -- profile --checkout DIR      profiles that of another one (its `dist/`)
+ *   npm run bench -- profile FILE.cpuprofile     reads a profile that was taken already
+ *
+ * A profile of anything else comes from Node itself: `node --cpu-prof --cpu-prof-dir=DIR PROGRAM`
+ * writes it when the program ends (SIGTERM will do for the server). Shares are of busy time: what the
+ * process slept is left out. Self time is that of a function without what it calls; `(program)` is
+ * native code outside any function, most of it Node's sockets and HTTP parser.
+ */
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { startLoadGenerator } from './http-load.js';
+import { startCountersign } from './servers/countersign.js';
+import { rbacWorkload } from './workloads.js';
+
+/** As V8 writes it: times in microseconds of the system's monotonic clock. */
+export interface CpuProfile {
+  readonly nodes: readonly {
+    readonly id: number;
+    readonly callFrame: {
+      readonly functionName: string;
+      readonly url: string;
+      readonly lineNumber: number;
+    };
+  }[];
+  readonly startTime: number;
+  readonly samples: readonly number[];
+  readonly timeDeltas: readonly number[];
+}
+
+/** A function, or a part of the program, and its share of busy time, from 0 to 1. */
+export interface Share {
+  readonly name: string;
+  readonly share: number;
+}
+
+/** Where the time went. */
+export interface ProfileSummary {
+  /** By function, self time. */
+  readonly functions: readonly Share[];
+  /** By folder of ours, package, or part of Node. */
+  readonly parts: readonly Share[];
+}
+
+/** A span of the system's monotonic clock, in microseconds. */
+interface Span {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** Seconds under load: warming up, then what is looked at. */
+const WARM_UP = 3;
+const PROFILED = 6;
+
+/**
+ * Profiles the server under the load of `http`: audit off, three governance rules. The reference
+ * engine asks every rule, so `rules` is small where that is what is profiled.
+ */
+export async function profileServer(checkout?: string, rules = 100): Promise<ProfileSummary> {
+  const folder = await mkdtemp(join(tmpdir(), 'countersign-profile-'));
+  const generator = startLoadGenerator();
+  try {
+    const server = await startCountersign({
+      workload: rbacWorkload(rules, { allowed: true }),
+      audit: 'off',
+      nodeFlags: ['--cpu-prof', `--cpu-prof-dir=${folder}`, '--cpu-prof-interval=250'],
+      checkout,
+    });
+    await generator.load(server, WARM_UP);
+    const from = monotonic();
+    await generator.load(server, PROFILED);
+    const to = monotonic();
+    await server.stop();
+    const [file] = await readdir(folder);
+    return summarize(await readProfile(join(folder, file ?? '')), { from, to });
+  } finally {
+    generator.stop();
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** Reads a `.cpuprofile`. */
+export async function readProfile(file: string): Promise<CpuProfile> {
+  return JSON.parse(await readFile(file, 'utf8')) as CpuProfile;
+}
+
+/** Adds the self times up, of the span where one is given. */
+export function summarize(profile: CpuProfile, span?: Span): ProfileSummary {
+  const frames = new Map(profile.nodes.map(({ id, callFrame }) => [id, callFrame]));
+  const functions = new Map<string, number>();
+  const parts = new Map<string, number>();
+  let time = profile.startTime;
+  for (const [index, id] of profile.samples.entries()) {
+    const took = profile.timeDeltas[index] ?? 0;
+    time += took;
+    const frame = frames.get(id);
+    if (frame === undefined || frame.functionName === '(idle)') continue;
+    if (span !== undefined && (time < span.from || time > span.to)) continue;
+    const file = shortPath(frame.url);
+    const place = file === '' ? '' : ` ${file}:${frame.lineNumber + 1}`;
+    add(functions, `${frame.functionName || '(anonymous)'}${place}`, took);
+    add(parts, partOf(file, frame.functionName), took);
+  }
+  return { functions: shares(functions), parts: shares(parts) };
+}
+
+/** The summary as Markdown: the parts, then as many functions as asked for. */
+export function profileTable({ functions, parts }: ProfileSummary, count = 25): string {
+  const rows = (all: readonly Share[]): string[] =>
+    all.slice(0, count).map(({ name, share }) => `| ${(share * 100).toFixed(1)} % | \`${name}\` |`);
+  return [
+    '| busy time | part |',
+    '| ---: | --- |',
+    ...rows(parts),
+    '',
+    '| self time | function |',
+    '| ---: | --- |',
+    ...rows(functions),
+  ].join('\n');
+}
+
+function monotonic(): number {
+  return Number(process.hrtime.bigint() / 1_000n);
+}
+
+function add(sums: Map<string, number>, name: string, value: number): void {
+  sums.set(name, (sums.get(name) ?? 0) + value);
+}
+
+function shares(sums: ReadonlyMap<string, number>): Share[] {
+  const total = [...sums.values()].reduce((sum, value) => sum + value, 0);
+  return [...sums]
+    .map(([name, value]) => ({ name, share: value / total }))
+    .sort((a, b) => b.share - a.share);
+}
+
+/** `src/http/serve.js`, `pino/lib/tools.js`, `node:_http_server`. */
+function shortPath(url: string): string {
+  const dependency = url.lastIndexOf('/node_modules/');
+  if (dependency !== -1) return url.slice(dependency + '/node_modules/'.length);
+  const own = url.lastIndexOf('/dist/');
+  return own === -1 ? url : `src/${url.slice(own + '/dist/'.length)}`;
+}
+
+function partOf(file: string, functionName: string): string {
+  if (file === '') return functionName.startsWith('(') ? functionName : 'native functions';
+  const [first = '', second = ''] = file.split('/');
+  const deep = first === 'src' || first === 'node:internal' || first.startsWith('@');
+  return deep ? `${first}/${second}` : first;
+}

@@ -1,0 +1,104 @@
+import { execFileSync } from 'node:child_process';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { arch, cpus, platform, release, totalmem } from 'node:os';
+import type { Spread } from './measure.js';
+
+/** A bound that a figure's median should keep. */
+export type Goal = { readonly atMost: number } | { readonly atLeast: number };
+
+/** How a figure is written. */
+export type Unit = 'µs' | 'ms' | 's' | 'B' | 'times' | '%' | '/s';
+
+/** One row of a table. */
+export interface Figure {
+  /** What was measured, with its peer where it is a ratio. */
+  readonly what: string;
+  readonly value: Spread;
+  readonly unit: Unit;
+  readonly goal?: Goal;
+}
+
+/** What a suite measured. */
+export interface SuiteResult {
+  readonly suite: string;
+  readonly title: string;
+  readonly figures: readonly Figure[];
+  /** What a reader must know to trust the figures, or why there are none. */
+  readonly notes: readonly string[];
+}
+
+/** What the figures were taken on. */
+export interface Machine {
+  readonly at: string;
+  readonly commit: string;
+  readonly node: string;
+  readonly system: string;
+  readonly processor: string;
+  readonly memory: string;
+}
+
+/** What a run writes. */
+export interface Report {
+  readonly machine: Machine;
+  readonly suites: readonly SuiteResult[];
+}
+
+/** This machine, and the commit that is checked out. */
+export function describeMachine(): Machine {
+  const all = cpus();
+  return {
+    at: new Date().toISOString(),
+    commit: execFileSync('git', ['describe', '--always', '--dirty'], { encoding: 'utf8' }).trim(),
+    node: process.version,
+    system: `${platform()} ${release()} ${arch()}`,
+    processor: `${all.length} × ${all[0]?.model.trim() ?? 'unknown'}`,
+    memory: `${Math.round(totalmem() / 2 ** 30)} GiB`,
+  };
+}
+
+/** Writes the report to `bench/results/`, named by its time; answers the path. */
+export async function writeReport(report: Report): Promise<string> {
+  const folder = new URL('./results/', import.meta.url);
+  await mkdir(folder, { recursive: true });
+  const file = new URL(`${report.machine.at.replaceAll(':', '-')}.json`, folder);
+  await writeFile(file, `${JSON.stringify(report, null, 2)}\n`);
+  return file.pathname;
+}
+
+/** The figures of a suite as a Markdown table, the notes below. */
+export function suiteTable({ figures, notes }: SuiteResult): string {
+  const rows = figures.map(({ what, value, unit, goal }) => [
+    what,
+    written(value.median, unit),
+    `${written(value.min, unit)} – ${written(value.max, unit)}`,
+    goal === undefined ? '' : goalText(goal, unit),
+    goal === undefined ? '' : isMet(value, goal) ? 'met' : '**not met**',
+  ]);
+  const table = [['what', 'median', 'min – max', 'goal', ''], ...rows];
+  const widths = [0, 1, 2, 3, 4].map((column) =>
+    Math.max(...table.map((row) => (row[column] ?? '').length), 3),
+  );
+  const line = (row: readonly string[]): string =>
+    `| ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(' | ')} |`;
+  const rule = `| ${widths.map((width) => '-'.repeat(width)).join(' | ')} |`;
+  const [head = [], ...body] = table;
+  const lines = rows.length === 0 ? [] : [line(head), rule, ...body.map(line), ''];
+  return [...lines, ...notes.map((note) => `- ${note}`)].join('\n').trimEnd();
+}
+
+/** Whether the median keeps the bound. What could not be measured does not. */
+export function isMet({ median }: Spread, goal: Goal): boolean {
+  return 'atMost' in goal ? median <= goal.atMost : median >= goal.atLeast;
+}
+
+function goalText(goal: Goal, unit: Unit): string {
+  return 'atMost' in goal ? `≤ ${written(goal.atMost, unit)}` : `≥ ${written(goal.atLeast, unit)}`;
+}
+
+function written(value: number, unit: Unit): string {
+  if (Number.isNaN(value)) return 'unknown';
+  if (unit === '%') return `${(value * 100).toFixed(0)} %`;
+  const digits = Math.abs(value) >= 100 ? 0 : Math.abs(value) >= 10 ? 1 : 2;
+  const number = value.toLocaleString('en', { maximumFractionDigits: digits });
+  return unit === '/s' ? `${number}/s` : `${number} ${unit}`;
+}
