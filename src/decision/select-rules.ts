@@ -12,18 +12,7 @@ export interface AppliedRule<Kind extends GovernanceKind> {
 /** The governance rules that apply to a check, in the bundle's order within each kind. */
 export type AppliedByKind = { readonly [Kind in GovernanceKind]: readonly AppliedRule<Kind>[] };
 
-/** The governance rules that apply to a check, each under its kind. */
-export function selectRules(index: GovernanceIndex, input: ConditionInput): AppliedByKind {
-  const all = index.applicable(input);
-  return {
-    'time-window': ofKind('time-window', all),
-    'require-comment': ofKind('require-comment', all),
-    'approval-required': ofKind('approval-required', all),
-    'rate-limit': ofKind('rate-limit', all),
-  };
-}
-
-/** No rule of any kind: what applies to a check that Casbin denies. */
+/** No rule of any kind: what applies to most checks, and to those that Casbin denies. */
 export const NO_RULES: AppliedByKind = {
   'time-window': [],
   'require-comment': [],
@@ -31,9 +20,32 @@ export const NO_RULES: AppliedByKind = {
   'rate-limit': [],
 };
 
-function ofKind<Kind extends GovernanceKind>(
+/** The governance rules that apply to a check, each under its kind. */
+export function selectRules(index: GovernanceIndex, input: ConditionInput): AppliedByKind {
+  const all = index.applicable(input);
+  if (all.length === 0) return NO_RULES;
+  const found: Found = {
+    'time-window': [],
+    'require-comment': [],
+    'approval-required': [],
+    'rate-limit': [],
+  };
+  for (const entry of all) file(entry, found);
+  return found;
+}
+
+type Found = { readonly [Kind in GovernanceKind]: AppliedRule<Kind>[] };
+
+function file(entry: Applied, found: Found): void {
+  if (isOf('time-window', entry)) found['time-window'].push(entry);
+  else if (isOf('require-comment', entry)) found['require-comment'].push(entry);
+  else if (isOf('approval-required', entry)) found['approval-required'].push(entry);
+  else if (isOf('rate-limit', entry)) found['rate-limit'].push(entry);
+}
+
+function isOf<Kind extends GovernanceKind>(
   kind: Kind,
-  all: readonly Applied[],
-): AppliedRule<Kind>[] {
-  return all.filter((entry): entry is Applied & AppliedRule<Kind> => entry.rule.kind === kind);
+  entry: Applied,
+): entry is Applied & AppliedRule<Kind> {
+  return entry.rule.kind === kind;
 }

@@ -1,4 +1,3 @@
-import type { Check } from '../vocabulary.js';
 import type { Applied, ConditionInput, GovernanceRule, Match } from './governance-rule.js';
 import { canFitKey, type CheckMatcher, compileMatch, typeNamedBy } from './match.js';
 import { Pigeonholes } from './pigeonholes.js';
@@ -51,11 +50,10 @@ export class GovernanceIndex {
    * `when` is true, or cannot be evaluated (`failed` then says why).
    */
   applicable(input: ConditionInput): readonly Applied[] {
-    const lists = this.#candidates(input.check);
-    if (lists.length === 0) return NONE;
-    const applied: PlacedRule[] = [];
-    for (const list of lists) for (const candidate of list) judge(candidate, input, applied);
-    return lists.length === 1 ? applied : applied.sort((a, b) => a.place - b.place);
+    const search = new Search(input);
+    search.inTenant(this.#byTenant.under(input.check.tenant));
+    search.inTenant(this.#byTenant.always);
+    return search.found;
   }
 
   #add(rule: GovernanceRule, place: number): void {
@@ -67,33 +65,56 @@ export class GovernanceIndex {
       }
     }
   }
-
-  /** Lists of rules that may apply; no rule stands in two of them. */
-  #candidates({ tenant, action, resource }: Check): OfType[] {
-    const lists: OfType[] = [];
-    for (const ofTenant of [this.#byTenant.under(tenant), this.#byTenant.always]) {
-      if (ofTenant === undefined) continue;
-      for (const ofAction of [ofTenant.under(action.name), ofTenant.always]) {
-        if (ofAction === undefined) continue;
-        const ofType = ofAction.under(resource.type);
-        if (ofType !== undefined) lists.push(ofType);
-        if (ofAction.always !== undefined) lists.push(ofAction.always);
-      }
-    }
-    return lists;
-  }
 }
 
-function judge({ found, fits }: IndexedRule, input: ConditionInput, applied: PlacedRule[]): void {
-  if (!fits(input.check, input.roles)) return;
-  const { when } = found.rule;
-  if (when === undefined) {
-    applied.push(found);
-    return;
+/** Collects the rules that apply to a check from the places in which they may be; from each once. */
+class Search {
+  readonly #input: ConditionInput;
+  #found: PlacedRule[] | undefined;
+  #isOrdered = true;
+
+  constructor(input: ConditionInput) {
+    this.#input = input;
   }
-  const outcome = when.evaluate(input);
-  if ('failed' in outcome) applied.push({ ...found, failed: outcome.failed });
-  else if (outcome.value) applied.push(found);
+
+  /** In the order of the bundle. */
+  get found(): readonly Applied[] {
+    if (this.#found === undefined) return NONE;
+    return this.#isOrdered ? this.#found : this.#found.sort((a, b) => a.place - b.place);
+  }
+
+  inTenant(ofTenant: OfTenant | undefined): void {
+    if (ofTenant === undefined) return;
+    const { name } = this.#input.check.action;
+    this.#inAction(ofTenant.under(name));
+    this.#inAction(ofTenant.always);
+  }
+
+  #inAction(ofAction: OfAction | undefined): void {
+    if (ofAction === undefined) return;
+    this.#inType(ofAction.under(this.#input.check.resource.type));
+    this.#inType(ofAction.always);
+  }
+
+  #inType(ofType: OfType | undefined): void {
+    if (ofType === undefined) return;
+    const { check, roles } = this.#input;
+    for (const { found, fits } of ofType) if (fits(check, roles)) this.#judge(found);
+  }
+
+  #judge(candidate: PlacedRule): void {
+    const outcome = candidate.rule.when?.evaluate(this.#input);
+    if (outcome === undefined) this.#add(candidate);
+    else if ('failed' in outcome) this.#add({ ...candidate, failed: outcome.failed });
+    else if (outcome.value) this.#add(candidate);
+  }
+
+  #add(rule: PlacedRule): void {
+    this.#found ??= [];
+    const last = this.#found.at(-1);
+    if (last !== undefined && last.place > rule.place) this.#isOrdered = false;
+    this.#found.push(rule);
+  }
 }
 
 /** Most places that one rule is filed in: with long lists of each member they would be their product. */
