@@ -18,7 +18,7 @@ export function guardFunctions(): ReadonlyMap<string, MatcherFunction> {
  * Reads `value.name.name…`, own members of objects and arrays alone. Throws where one is absent: an
  * absent member equals nothing, not even another absent one.
  */
-function readMember(value: unknown, token: string, ...names: readonly string[]): unknown {
+export function readMember(value: unknown, token: string, ...names: readonly string[]): unknown {
   let read = value;
   let path = token;
   for (const name of names) {
@@ -35,7 +35,7 @@ function readMember(value: unknown, token: string, ...names: readonly string[]):
 }
 
 /** Casbin's `in`: an item of an array, or an own member of an object. */
-function isIn(item: unknown, container: unknown): boolean {
+export function isIn(item: unknown, container: unknown): boolean {
   if (Array.isArray(container)) {
     return container.includes(item);
   }
@@ -45,6 +45,7 @@ function isIn(item: unknown, container: unknown): boolean {
   return Object.hasOwn(container, String(item));
 }
 
-function refuse(): never {
+/** Throws: what a rule's expression that is not allowed comes to. */
+export function refuse(): never {
   throw new Error('a rule holds an expression that is not allowed');
 }

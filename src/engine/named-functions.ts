@@ -8,6 +8,11 @@ export interface NamedFunction {
   readonly arity: number;
   /** Runs it. Throws where node-casbin's would throw, and where it would not come to an end. */
   readonly call: (...args: readonly unknown[]) => unknown;
+  /**
+   * The same for a pattern (the second argument) that is asked again and again: whatever can be made
+   * ready is. The pattern must be without fault.
+   */
+  readonly compile: (pattern: string) => (text: string) => unknown;
   /** What is wrong with a pattern (the second argument), for its author; undefined if nothing is. */
   readonly patternFault: (pattern: string) => string | undefined;
 }
@@ -50,11 +55,15 @@ export function createNamedFunctions(): NamedFunctions {
       {
         arity: 2,
         call: (text, pattern) => regex(asText(pattern)).test(asText(text)),
+        compile: (pattern) => {
+          const compiled = regex(pattern);
+          return (text) => compiled.test(text);
+        },
         patternFault: (pattern) => faultOf(() => compileRegex(pattern)),
       },
     ],
-    ['ipMatch', { arity: 2, call: ipMatch, patternFault: ipRangeFault }],
-    ['globMatch', { arity: 2, call: globMatch, patternFault: globFault }],
+    ['ipMatch', { ...plain(2, ipMatch), patternFault: ipRangeFault }],
+    ['globMatch', { ...plain(2, globMatch), patternFault: globFault }],
   ]);
 }
 
@@ -70,7 +79,12 @@ export function stringOf(value: unknown): string {
 }
 
 function plain(arity: number, call: (...args: unknown[]) => unknown): NamedFunction {
-  return { arity, call, patternFault: () => undefined };
+  return {
+    arity,
+    call,
+    compile: (pattern) => (text) => call(text, pattern),
+    patternFault: () => undefined,
+  };
 }
 
 function overKeys(
@@ -80,6 +94,7 @@ function overKeys(
   return {
     arity: 2,
     call: (key, pattern) => match(asText(key), asText(pattern)),
+    compile: (pattern) => (key) => match(key, pattern),
     patternFault: (pattern) =>
       faultOf(() => {
         const regex = compileRegex(keyPattern(dialect, pattern));

@@ -44,6 +44,11 @@ export class OrderedEnforcer extends Enforcer {
     this.model.model.delete('g');
   }
 
+  /** The very arrays that were given, in the order in which they are evaluated. */
+  get ordered(): readonly (readonly string[])[] {
+    return this.#rules('p');
+  }
+
   /** Replaces the values of a field, once everything that sorts by values has run. */
   rewriteField(name: string, rewrite: (value: string) => string): void {
     const field = this.model.model.get('p')?.get('p')?.tokens.indexOf(`p_${name}`) ?? -1;

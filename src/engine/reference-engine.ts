@@ -1,4 +1,4 @@
-import { subjectKey, type Check, type RuleLine } from '../vocabulary.js';
+import type { Check, RuleLine } from '../vocabulary.js';
 import type { Engine, EngineAnswer, MatcherPart, SubjectOfCheck } from './engine.js';
 import { guardFunctions } from './guards.js';
 import { evaluatedFields } from './matcher-faults.js';
@@ -10,6 +10,7 @@ import { valueAt } from './request-token.js';
 import { RoleGraph } from './role-graph.js';
 import { roleFunctions } from './role-functions.js';
 import { parseRuleExpression } from './rule-fault.js';
+import { subOf } from './sub-of.js';
 
 /**
  * The engine that every other is measured by: node-casbin itself, freshly loaded with the rules in
@@ -54,7 +55,7 @@ class ReferenceEngine implements Engine {
   }
 
   rolesOf(check: SubjectOfCheck): readonly string[] {
-    const sub = this.#subOf(check);
+    const sub = subOf(this.#model, check);
     if (sub === undefined) return [];
     return this.#roles.get('g')?.rolesOf(sub, this.#tenantOf('g', check.tenant)) ?? [];
   }
@@ -64,21 +65,13 @@ class ReferenceEngine implements Engine {
   }
 
   subjectIsRole(check: SubjectOfCheck): boolean {
-    const sub = this.#subOf(check);
+    const sub = subOf(this.#model, check);
     return sub !== undefined && this.isRole(sub, check.tenant);
   }
 
   /** Never: node-casbin's own increments do not equal its load. */
   apply(): boolean {
     return false;
-  }
-
-  /** What the model's `sub` is filled with: nobody, where a bundle fills it with what is no text. */
-  #subOf(check: SubjectOfCheck): string | undefined {
-    const token = this.#model.requestTokens.get('sub');
-    if (token === undefined) return subjectKey(check.subject);
-    const sub = valueAt(token.path, check);
-    return typeof sub === 'string' ? sub : undefined;
   }
 
   #answer(allowed: boolean, rule: RuleLine | undefined): EngineAnswer {

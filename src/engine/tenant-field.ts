@@ -1,27 +1,14 @@
 import { type Certainty, certaintyOf, isLogical } from './certain.js';
-import { shapeOfReference, within } from './check-expression.js';
+import { within } from './check-expression.js';
 import type { ModelDefinitions } from './definitions.js';
 import type { Call, Expression } from './expression.js';
+import { cannotFail, isYesOrNo } from './harmless.js';
 import { DIFFERENCE, EQUALITY, tenantTest } from './tenant-comparison.js';
 
 type Matched = Pick<
   ModelDefinitions,
   'matcher' | 'requestTokens' | 'policyTokens' | 'roleTypes' | 'effect'
 >;
-
-/** Functions that throw for some values, and `eval`, which may do anything. */
-const MAY_FAIL: ReadonlySet<string> = new Set(['eval', 'ipMatch', 'globMatch']);
-const YES_OR_NO: ReadonlySet<string> = new Set([
-  '==',
-  '!=',
-  '===',
-  '!==',
-  '<',
-  '>',
-  '<=',
-  '>=',
-  'in',
-]);
 
 /**
  * For each rule type the index of the value that names the rule's tenant. It is there only where a
@@ -120,25 +107,7 @@ function isHarmless(expression: Expression, guard: Guard): boolean {
     const { operator, left, right } = expression;
     return isHarmless(left, guard) && after(left, operator === '&&', right);
   }
-  return (
-    isYesOrNo(expression, guard.model) && ![...within(expression)].some(failureTest(guard.model))
-  );
-}
-
-function isYesOrNo(part: Expression, { roleTypes }: Matched): boolean {
-  if (part.kind === 'literal') return typeof part.value === 'boolean';
-  if (part.kind === 'binary') return YES_OR_NO.has(part.operator);
-  return part.kind === 'call' && (roleTypes.has(part.name) || /Match[0-9]?$/.test(part.name));
-}
-
-function failureTest({ requestTokens }: Matched): (part: Expression) => boolean {
-  return (part) => {
-    if (part.kind === 'call') return MAY_FAIL.has(part.name);
-    if (part.kind === 'binary') return part.operator === 'in' && part.right.kind !== 'list';
-    if (part.kind !== 'token' || part.of === 'p') return false;
-    const shape = shapeOfReference(part, requestTokens);
-    return shape?.kind !== 'text' && !(shape?.kind === 'json' && !shape.mayBeAbsent);
-  };
+  return isYesOrNo(expression, guard.model) && cannotFail(expression, guard.model);
 }
 
 /** Whether every call of a role type in an expression passes the tenant of the check, and no other. */

@@ -1,0 +1,252 @@
+import type { Check, RuleLine } from '../../vocabulary.js';
+import type {
+  Engine,
+  EngineAnswer,
+  MatcherPart,
+  RuleDifference,
+  SubjectOfCheck,
+} from '../engine.js';
+import type { Model } from '../model.js';
+import { createNamedFunctions } from '../named-functions.js';
+import { subOf } from '../sub-of.js';
+import { ALLOW, effectOf, meaningOf, type Merged, mergeEffect } from './effect.js';
+import { planIndex } from './index-plan.js';
+import { type Evaluate, Interpreter, NO_RULE } from './interpreter.js';
+import { Lookups } from './lookups.js';
+import { regularityTest } from './regular-rule.js';
+import { guardMaker } from './ready-guard.js';
+import { requestReaders } from './request-readers.js';
+import { RoleRules } from './role-rules.js';
+import { RuleIndex } from './rule-index.js';
+import { createRuleOrder, type RuleOrder } from './rule-order.js';
+import { RuleTable } from './rule-table.js';
+import { NONE, SymbolTable } from './symbol-table.js';
+
+/** Rows out of force that an engine carries along, at least; beyond, as many as are in force. */
+const MIN_WASTE = 10_000;
+
+/** An engine while it takes its first rules. */
+export interface LoadingEngine extends Engine {
+  /** Takes the next rule in rank order, in constant time; false where it can not be indexed. */
+  load(line: RuleLine): boolean;
+  /** Every rule held, those of each type in rank order. */
+  lines(): Iterable<RuleLine>;
+}
+
+/**
+ * An engine that finds the rules of a check instead of trying them all. It gives the answers of the
+ * reference engine: same decision, same rule, same error.
+ */
+export function createIndexedEngine(model: Model): LoadingEngine {
+  return new IndexedEngine(model);
+}
+
+class IndexedEngine implements LoadingEngine {
+  readonly name = 'indexed';
+  readonly parts: readonly MatcherPart[];
+  readonly #model: Model;
+  readonly #policies: RuleTable;
+  readonly #index: RuleIndex;
+  readonly #order: RuleOrder;
+  readonly #roles: ReadonlyMap<string, RoleRules>;
+  /** Lines of types that the model does not have; they decide nothing. */
+  readonly #strangers: RuleLine[] = [];
+  readonly #isRegular: (line: RuleLine) => boolean;
+  readonly #matcher: Evaluate;
+  readonly #readers: readonly ((check: Check) => unknown)[];
+  readonly #eft: number;
+  /** Used for one check after another. */
+  readonly #frame: { values: unknown[]; row: number };
+
+  constructor(model: Model) {
+    const symbols = new SymbolTable();
+    const functions = createNamedFunctions();
+    const table = new RuleTable('p', model.policyTokens.length, symbols);
+    this.#model = model;
+    this.#policies = table;
+    this.#roles = new Map(
+      [...model.roleTypes.keys()].map((type) => [type, new RoleRules(type, model, symbols)]),
+    );
+    this.#isRegular = regularityTest(model);
+    this.#order = createRuleOrder(model, table, () => this.#roleValues());
+    const interpreter = new Interpreter(model, {
+      text: (column, row) => table.text(column, row),
+      functions: new Map([
+        ...[...functions].map(([name, { call }]) => [name, call] as const),
+        ...[...this.#roles].map(([type, { call }]) => [type, call] as const),
+      ]),
+    });
+    const compile = interpreter.compile.bind(interpreter);
+    const plan = planIndex(model);
+    this.parts = plan.parts;
+    this.#matcher = compile(model.matcher);
+    this.#index = new RuleIndex(plan, {
+      table,
+      order: this.#order,
+      lookups: new Lookups({
+        symbols,
+        functions,
+        roles: new Map([...this.#roles].map(([type, { relations }]) => [type, relations])),
+        compile,
+      }),
+      prepareGuard: guardMaker(compile, functions),
+      compile,
+      matcher: this.#matcher,
+      isRegular: this.#isRegular,
+    });
+    this.#readers = requestReaders(model);
+    this.#eft = model.policyTokens.indexOf('eft');
+    this.#frame = { values: this.#readers.map(() => undefined), row: NO_RULE };
+  }
+
+  get size(): number {
+    const roles = [...this.#roles.values()].reduce((sum, { table }) => sum + table.size, 0);
+    return this.#policies.size + roles + this.#strangers.length;
+  }
+
+  decide(check: Check): EngineAnswer {
+    try {
+      const frame = this.#frame;
+      for (let at = 0; at < this.#readers.length; at += 1) {
+        frame.values[at] = this.#readers[at]?.(check);
+      }
+      return this.#policies.size > 0 && this.#model.readsRules
+        ? this.#decideByRules()
+        : this.#decideAlone();
+    } catch (error) {
+      return { effect: 'error', message: error instanceof Error ? error.message : String(error) };
+    }
+  }
+
+  rolesOf(check: SubjectOfCheck): readonly string[] {
+    const rules = this.#roles.get('g');
+    const sub = rules && subOf(this.#model, check);
+    if (sub === undefined || rules === undefined) return [];
+    return rules.relations.closureOf(sub, rules.tenantOf(check.tenant)).names;
+  }
+
+  isRole(name: string, tenant: string): boolean {
+    const rules = this.#roles.get('g');
+    return rules !== undefined && rules.relations.isRole(name, rules.tenantOf(tenant));
+  }
+
+  subjectIsRole(check: SubjectOfCheck): boolean {
+    const sub = subOf(this.#model, check);
+    return sub !== undefined && this.isRole(sub, check.tenant);
+  }
+
+  load(line: RuleLine): boolean {
+    const [ptype] = line;
+    const roles = this.#roles.get(ptype);
+    if (roles) roles.add(line);
+    else if (ptype !== 'p') this.#strangers.push(line);
+    else if (this.#order.accepts(line)) this.#index.add(line);
+    else return false;
+    return true;
+  }
+
+  apply({ added, removed }: RuleDifference): boolean {
+    if (!this.#canTake(added) || !this.#canDrop(removed)) return false;
+    for (const line of removed) this.#drop(line);
+    for (const line of added) if (!this.#holds(line)) this.load(line);
+    this.#index.changed();
+    return true;
+  }
+
+  *lines(): Generator<RuleLine> {
+    for (const table of this.#tables()) for (const row of table.rows()) yield table.line(row);
+    yield* this.#strangers;
+  }
+
+  #decideByRules(): EngineAnswer {
+    const { effect } = this.#model;
+    const frame = this.#frame;
+    const merged: Merged = { allowed: effect === 'deny-override', named: NONE };
+    const found = this.#index.find(frame);
+    if (found !== undefined) {
+      const { rows, residual } = found;
+      for (let at = 0, before = NONE; at < rows.length; at += 1) {
+        const row = rows.at(at);
+        // Several ways may lead to one rule.
+        if (row === before) continue;
+        before = row;
+        frame.row = row;
+        const meaning = residual === undefined ? ALLOW : meaningOf(residual(frame));
+        const said = meaning === ALLOW ? this.#effectOf(row) : meaning;
+        if (mergeEffect(effect, merged, said, row)) break;
+      }
+    }
+    return this.#answer(merged);
+  }
+
+  /** Without rules, or where the matcher reads none, node-casbin evaluates it once, on nothing. */
+  #decideAlone(): EngineAnswer {
+    const { effect, readsRules } = this.#model;
+    this.#frame.row = NO_RULE;
+    const holds = Boolean(this.#matcher(this.#frame));
+    const first = readsRules ? undefined : this.#index.first();
+    const rule = first === undefined ? undefined : { rule: this.#policies.line(first) };
+    const allowed = holds || effect === 'deny-override';
+    return allowed ? { effect: 'allow', ...rule } : { effect: 'deny', explicit: false, ...rule };
+  }
+
+  #answer({ allowed, named }: Merged): EngineAnswer {
+    if (named === NONE) return allowed ? ALLOWED : DENIED;
+    const rule = this.#policies.line(named);
+    return allowed ? { effect: 'allow', rule } : { effect: 'deny', explicit: true, rule };
+  }
+
+  #effectOf(row: number): number {
+    return this.#eft === -1 ? ALLOW : effectOf(this.#policies.text(this.#eft, row));
+  }
+
+  /** Whether lines are such that adding one by one leads to where a load would. */
+  #canTake(lines: readonly RuleLine[]): boolean {
+    return lines.every(
+      (line) =>
+        this.#tableOf(line)?.width === line.length - 1 &&
+        (line[0] !== 'p' || (this.#order.accepts(line) && this.#isRegular(line))),
+    );
+  }
+
+  #canDrop(lines: readonly RuleLine[]): boolean {
+    const isKnown = lines.every((line) => this.#tableOf(line)?.width === line.length - 1);
+    return isKnown && [...this.#tables()].every((table) => !this.#isWasteful(table, lines.length));
+  }
+
+  /** Rows that went leave room behind that only a new load wins back. */
+  #isWasteful({ end, size }: RuleTable, more: number): boolean {
+    return end - size + more > Math.max(MIN_WASTE, size);
+  }
+
+  #holds(line: RuleLine): boolean {
+    return this.#tableOf(line)?.find(line) !== NONE;
+  }
+
+  #drop(line: RuleLine): void {
+    const roles = this.#roles.get(line[0]);
+    if (roles) {
+      roles.remove(line);
+      return;
+    }
+    const row = this.#policies.find(line);
+    if (row !== NONE) this.#index.remove(row);
+  }
+
+  #tableOf([ptype]: RuleLine): RuleTable | undefined {
+    return ptype === 'p' ? this.#policies : this.#roles.get(ptype)?.table;
+  }
+
+  *#tables(): Generator<RuleTable> {
+    yield this.#policies;
+    for (const { table } of this.#roles.values()) yield table;
+  }
+
+  #roleValues(): readonly (readonly string[])[] {
+    const table = this.#roles.get('g')?.table;
+    return table ? [...table.rows()].map((row) => table.line(row).slice(1)) : [];
+  }
+}
+
+const ALLOWED: EngineAnswer = { effect: 'allow' };
+const DENIED: EngineAnswer = { effect: 'deny', explicit: false };

@@ -1,0 +1,40 @@
+import type { Ints } from './ints.js';
+import { NONE, type SymbolTable } from './symbol-table.js';
+import { PrefixBuckets, ValueCounts, type ValueIndex } from './value-index.js';
+
+/**
+ * The values of a column as `keyMatch` reads them: with a `*`, whatever begins with what stands before
+ * it; without, the value itself.
+ */
+export class KeyMatchIndex implements ValueIndex {
+  readonly #symbols: SymbolTable;
+  readonly #counts = new ValueCounts();
+  readonly #buckets: PrefixBuckets;
+
+  constructor(symbols: SymbolTable) {
+    this.#symbols = symbols;
+    this.#buckets = new PrefixBuckets(symbols);
+  }
+
+  learn(symbol: number): void {
+    const text = this.#symbols.text(symbol);
+    const star = text.indexOf('*');
+    if (star !== -1 && this.#counts.add(symbol)) this.#buckets.add(text.slice(0, star), symbol);
+  }
+
+  forget(symbol: number): void {
+    const text = this.#symbols.text(symbol);
+    const star = text.indexOf('*');
+    if (star !== -1 && this.#counts.remove(symbol)) {
+      this.#buckets.remove(text.slice(0, star), symbol);
+    }
+  }
+
+  /** Appends the values that `keyMatch` finds `key` to fit. */
+  collect(key: string, into: Ints): void {
+    this.#buckets.collect(key, into);
+    // A value with a `*` is never compared whole: it was found by what stands before it.
+    const same = key.includes('*') ? NONE : this.#symbols.find(key);
+    if (same !== NONE) into.push(same);
+  }
+}

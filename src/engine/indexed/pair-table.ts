@@ -1,0 +1,74 @@
+import { NONE } from './symbol-table.js';
+
+const SHARD_BITS = 8;
+const FIRST_ENTRIES = 16;
+/** An entry: the two keys and the value, side by side in memory. */
+const WIDTH = 3;
+
+/**
+ * Numbers by pairs of numbers, none of them negative. Twelve bytes an entry and no objects; split into
+ * shards, because growing one large table would hold the event loop for long.
+ */
+export class PairTable {
+  readonly #shards: Shard[] = Array.from({ length: 1 << SHARD_BITS }, () => ({
+    entries: new Int32Array(FIRST_ENTRIES * WIDTH).fill(NONE),
+    count: 0,
+  }));
+
+  /** The value of a pair; `NONE` where it has none. */
+  get(a: number, b: number): number {
+    const hash = hashOf(a, b);
+    const { entries } = this.#shards[hash >>> (32 - SHARD_BITS)] as Shard;
+    return entries[slotOf(entries, hash, a, b) + 2] as number;
+  }
+
+  set(a: number, b: number, value: number): void {
+    const hash = hashOf(a, b);
+    const shard = this.#shards[hash >>> (32 - SHARD_BITS)] as Shard;
+    let slot = slotOf(shard.entries, hash, a, b);
+    if (shard.entries[slot] === NONE) {
+      shard.count += 1;
+      if (shard.count * WIDTH * 4 > shard.entries.length * 3) {
+        grow(shard);
+        slot = slotOf(shard.entries, hash, a, b);
+      }
+    }
+    shard.entries[slot] = a;
+    shard.entries[slot + 1] = b;
+    shard.entries[slot + 2] = value;
+  }
+}
+
+interface Shard {
+  entries: Int32Array;
+  count: number;
+}
+
+function hashOf(a: number, b: number): number {
+  let hash = Math.imul(a, 0x9e3779b1) ^ Math.imul(b, 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d);
+  return hash ^ (hash >>> 13);
+}
+
+/** Where the pair stands, or would stand. */
+function slotOf(entries: Int32Array, hash: number, a: number, b: number): number {
+  const mask = entries.length / WIDTH - 1;
+  for (let place = hash & mask; ; place = (place + 1) & mask) {
+    const slot = place * WIDTH;
+    const first = entries[slot];
+    if (first === NONE || (first === a && entries[slot + 1] === b)) return slot;
+  }
+}
+
+function grow(shard: Shard): void {
+  const held = shard.entries;
+  shard.entries = new Int32Array(held.length * 2).fill(NONE);
+  for (let slot = 0; slot < held.length; slot += WIDTH) {
+    const [a = NONE, b = NONE, value = NONE] = [held[slot], held[slot + 1], held[slot + 2]];
+    if (a === NONE) continue;
+    const to = slotOf(shard.entries, hashOf(a, b), a, b);
+    shard.entries[to] = a;
+    shard.entries[to + 1] = b;
+    shard.entries[to + 2] = value;
+  }
+}

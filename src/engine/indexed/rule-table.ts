@@ -1,0 +1,189 @@
+import type { RuleLine } from '../../vocabulary.js';
+import { Ints } from './ints.js';
+import { NONE, type SymbolTable } from './symbol-table.js';
+
+const SHARD_BITS = 8;
+const FIRST_SLOTS = 16;
+/** A slot whose row has gone; what stood behind it stays findable. */
+const LEFT = -2;
+
+/**
+ * The rules of one type in the order in which they came, a row each: values as symbols, column by
+ * column. Rows are never used twice, so that their numbers keep the order.
+ */
+export class RuleTable {
+  /** The rule type: `p`, `g`, `g2`, … */
+  readonly ptype: string;
+  readonly #symbols: SymbolTable;
+  readonly #columns: readonly Ints[];
+  /** 1 for a row in force, else 0. */
+  readonly #inForce = new Ints();
+  /** Rows that have too few values or too many, whole. */
+  readonly #odd = new Map<number, RuleLine>();
+  readonly #shards: Shard[] = Array.from({ length: 1 << SHARD_BITS }, () => ({
+    slots: new Int32Array(FIRST_SLOTS).fill(NONE),
+    used: 0,
+  }));
+  #size = 0;
+
+  /** @param width how many values a rule of this type has */
+  constructor(ptype: string, width: number, symbols: SymbolTable) {
+    this.ptype = ptype;
+    this.#symbols = symbols;
+    this.#columns = Array.from({ length: width }, () => new Ints());
+  }
+
+  /** Rows in force. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /** Rows ever taken; every row's number is below. */
+  get end(): number {
+    return this.#inForce.length;
+  }
+
+  /** Rows in force whose number of values is not that of the type. */
+  get oddSize(): number {
+    return this.#odd.size;
+  }
+
+  get width(): number {
+    return this.#columns.length;
+  }
+
+  isInForce(row: number): boolean {
+    return this.#inForce.at(row) === 1;
+  }
+
+  isOdd(row: number): boolean {
+    return this.#odd.has(row);
+  }
+
+  /** The symbol of a value; `NONE` where an odd row has none there. */
+  symbol(column: number, row: number): number {
+    return (this.#columns[column] as Ints).at(row);
+  }
+
+  /** A value; undefined where an odd row has none there. */
+  text(column: number, row: number): string | undefined {
+    const symbol = this.symbol(column, row);
+    return symbol === NONE ? undefined : this.#symbols.text(symbol);
+  }
+
+  /** The rule of a row. */
+  line(row: number): RuleLine {
+    const odd = this.#odd.get(row);
+    if (odd !== undefined) return odd;
+    const values = this.#columns.map((column) => this.#symbols.text(column.at(row)));
+    return [this.ptype, ...values];
+  }
+
+  /** Appends a rule of this type and gives its row. */
+  add(line: RuleLine): number {
+    const row = this.#inForce.push(1);
+    this.#size += 1;
+    this.#columns.forEach((column, index) => {
+      const value = line[index + 1];
+      column.push(value === undefined ? NONE : this.#symbols.intern(value));
+    });
+    if (line.length === this.width + 1) this.#place(row);
+    else this.#odd.set(row, line);
+    return row;
+  }
+
+  /** The first row in force with exactly these values; `NONE` where there is none, and for odd rows. */
+  find(line: RuleLine): number {
+    if (line.length !== this.width + 1) return NONE;
+    const wanted: number[] = [];
+    for (const value of line.slice(1)) wanted.push(this.#symbols.find(value));
+    if (wanted.includes(NONE)) return NONE;
+    const hash = hashOf(wanted);
+    const { slots } = this.#shardOf(hash);
+    const slot = this.#slotOf(slots, hash, (row) =>
+      this.#columns.every((column, index) => column.at(row) === wanted[index]),
+    );
+    const row = slots[slot] as number;
+    return row === NONE ? NONE : row;
+  }
+
+  /** Takes a row out of force. */
+  remove(row: number): void {
+    this.#inForce.set(row, 0);
+    this.#size -= 1;
+    if (this.#odd.delete(row)) return;
+    const hash = this.#hashOfRow(row);
+    const { slots } = this.#shardOf(hash);
+    slots[this.#slotOf(slots, hash, (other) => other === row)] = LEFT;
+  }
+
+  /** The rows in force, in their order. */
+  *rows(): Generator<number> {
+    for (let row = 0; row < this.end; row += 1) if (this.isInForce(row)) yield row;
+  }
+
+  /** Where a row that `matches` stands, or the empty slot behind all that could. */
+  #slotOf(slots: Int32Array, hash: number, matches: (row: number) => boolean): number {
+    const mask = slots.length - 1;
+    for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
+      const row = slots[slot] as number;
+      if (row === NONE || (row !== LEFT && matches(row))) return slot;
+    }
+  }
+
+  #place(row: number): void {
+    const hash = this.#hashOfRow(row);
+    const shard = this.#shardOf(hash);
+    shard.used += 1;
+    if (shard.used * 4 > shard.slots.length * 3) this.#grow(shard);
+    put(shard.slots, row, hash);
+  }
+
+  #grow(shard: Shard): void {
+    const held = shard.slots;
+    shard.slots = new Int32Array(held.length * 2).fill(NONE);
+    shard.used = 1;
+    for (const row of held) {
+      if (row < 0) continue;
+      put(shard.slots, row, this.#hashOfRow(row));
+      shard.used += 1;
+    }
+  }
+
+  #hashOfRow(row: number): number {
+    let hash = FIRST_HASH;
+    for (const column of this.#columns) hash = hashWith(hash, column.at(row));
+    return hash;
+  }
+
+  #shardOf(hash: number): Shard {
+    return this.#shards[hash >>> (32 - SHARD_BITS)] as Shard;
+  }
+}
+
+interface Shard {
+  /** Rows, open addressing; a power of two of them. */
+  slots: Int32Array;
+  /** Slots that are not `NONE`. */
+  used: number;
+}
+
+const FIRST_HASH = 0x2545f491;
+
+function hashWith(hash: number, symbol: number): number {
+  const mixed = Math.imul(hash ^ symbol, 0x9e3779b1);
+  return mixed ^ (mixed >>> 15);
+}
+
+function hashOf(symbols: readonly number[]): number {
+  let hash = FIRST_HASH;
+  for (const symbol of symbols) hash = hashWith(hash, symbol);
+  return hash;
+}
+
+function put(slots: Int32Array, row: number, hash: number): void {
+  const mask = slots.length - 1;
+  let slot = hash & mask;
+  while (slots[slot] !== NONE) slot = (slot + 1) & mask;
+  slots[slot] = row;
+}
