@@ -65,7 +65,7 @@ function run({ target, connections, seconds }: LoadJob): Promise<LoadResult> {
           client.setRequests(requests.filter((_, index) => index % connections === next));
           next += 1;
         },
-        verifyBody: (body) => body.includes(target.expect),
+        verifyBody: (body) => occurrences(body, target.expect) === target.decisions,
       },
       done,
     );
@@ -75,4 +75,11 @@ function run({ target, connections, seconds }: LoadJob): Promise<LoadResult> {
       latencies.record(Math.max(1, Math.round(milliseconds * 1_000)));
     });
   });
+}
+
+function occurrences(text: string, part: string): number {
+  let count = 0;
+  for (let at = text.indexOf(part); at !== -1; at = text.indexOf(part, at + part.length))
+    count += 1;
+  return count;
 }

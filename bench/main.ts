@@ -10,10 +10,16 @@
 import { parseArgs } from 'node:util';
 import { profileServer, profileTable, readProfile, summarize } from './profile.js';
 import { describeMachine, type SuiteResult, suiteTable, writeReport } from './report.js';
+import { batch } from './suites/batch.js';
+import { buffered } from './suites/buffered.js';
+import { engine } from './suites/engine.js';
+import { growth } from './suites/growth.js';
 import { http } from './suites/http.js';
+import { load } from './suites/load.js';
+import { workers } from './suites/workers.js';
 import type { RunOptions, Suite } from './suites/suite.js';
 
-const SUITES: readonly Suite[] = [http];
+const SUITES: readonly Suite[] = [engine, http, buffered, batch, growth, workers, load];
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

@@ -97,7 +97,7 @@ function goalText(goal: Goal, unit: Unit): string {
 
 function written(value: number, unit: Unit): string {
   if (Number.isNaN(value)) return 'unknown';
-  if (unit === '%') return `${(value * 100).toFixed(0)} %`;
+  if (unit === '%') return `${(value * 100).toFixed(Math.abs(value) < 0.1 ? 1 : 0)} %`;
   const digits = Math.abs(value) >= 100 ? 0 : Math.abs(value) >= 10 ? 1 : 2;
   const number = value.toLocaleString('en', { maximumFractionDigits: digits });
   return unit === '/s' ? `${number}/s` : `${number} ${unit}`;

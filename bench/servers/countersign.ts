@@ -2,18 +2,22 @@ import { randomBytes } from 'node:crypto';
 import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import type { RuleLine } from '../../src/vocabulary.js';
+import { HERE } from '../checkout.js';
 import { bundleOf, checkBody, type Workload } from '../workloads.js';
 import type { Peer, Target } from './peer.js';
 import { startProcess } from './process.js';
-
-const HERE = new URL('../..', import.meta.url).pathname;
 
 /** How the server under measurement is started. */
 export interface CountersignOptions {
   readonly workload: Workload;
   readonly audit: 'off' | 'buffered';
+  /** The bundle's governance file; that of the workloads unless given. */
+  readonly governance?: string;
   /** The checkout whose `dist/` is measured; this one unless given. */
   readonly checkout?: string | undefined;
+  /** An embedded Postgres of its own unless given. */
+  readonly databaseUrl?: string;
   readonly workers?: number;
   /** Flags of Node, such as `--cpu-prof`. */
   readonly nodeFlags?: readonly string[];
@@ -21,24 +25,51 @@ export interface CountersignOptions {
   readonly batch?: number;
 }
 
-/** A running server, and what only it can tell. */
+/** A running server, and what only it can do. */
 export interface Countersign extends Peer {
-  /** The number of a metric, summed over its labels. */
+  /** The value of a metric, summed over its labels. */
   metric(name: string): Promise<number>;
+  addRule(rule: RuleLine): Promise<void>;
+  /** Throws where the check with this body is not allowed. */
+  expectAllowed(body: object): Promise<void>;
 }
 
 /**
- * Starts the built server as a user would, with an embedded Postgres and a fresh data directory, and
- * with the workload as its bundle. Asks it with an API key of the role `service`.
+ * Starts the built server as a user would, with a fresh data directory and with the workload as its
+ * bundle. What loads it asks with an API key of the role `service`.
  */
 export async function startCountersign(options: CountersignOptions): Promise<Countersign> {
-  const { workload, audit, checkout = HERE, workers = 1, nodeFlags = [] } = options;
   const folder = await mkdtemp(join(tmpdir(), 'countersign-bench-'));
   // Where root runs this, the database's own user passes through.
   await chmod(folder, 0o711);
-  await writeBundle(join(folder, 'policies'), workload);
+  await writeBundle(join(folder, 'policies'), options);
   const rootKey = randomBytes(24).toString('hex');
-  const server = await startProcess({
+  const server = await launch(folder, rootKey, options);
+  const origin = server.match[1] ?? '';
+  const target = targetOf(options, origin, await makeServiceKey(origin, rootKey));
+  return {
+    name: `audit ${options.audit}`,
+    pid: server.pid,
+    target,
+    metric: (name) => readMetric(origin, rootKey, name),
+    addRule: async (rule) => {
+      await post(`${origin}/v1/rules`, rootKey, { add: [rule] }, 200);
+    },
+    expectAllowed: async (body) => {
+      const answer = await post(`${origin}/check`, rootKey, body, 200);
+      if (!('allowed' in answer && answer.allowed === true))
+        throw new Error(JSON.stringify(answer));
+    },
+    stop: async () => {
+      await server.stop();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+function launch(folder: string, rootKey: string, options: CountersignOptions) {
+  const { audit, checkout = HERE, databaseUrl, workers = 1, nodeFlags = [] } = options;
+  return startProcess({
     command: process.execPath,
     args: [...nodeFlags, join(checkout, 'dist', 'main.js'), 'serve'],
     cwd: folder,
@@ -50,39 +81,36 @@ export async function startCountersign(options: CountersignOptions): Promise<Cou
       COUNTERSIGN_POLICY_DIR: join(folder, 'policies'),
       COUNTERSIGN_ROOT_KEY: rootKey,
       COUNTERSIGN_WORKERS: String(workers),
+      ...(databaseUrl === undefined ? {} : { DATABASE_URL: databaseUrl }),
     },
     ready: /^listening on (http:\/\/\S+)$/,
   });
-  const origin = server.match[1] ?? '';
-  const target = targetOf(options, origin, await makeServiceKey(origin, rootKey));
-  return {
-    name: `countersign, audit ${audit}`,
-    pid: server.pid,
-    target,
-    metric: (name) => readMetric(origin, rootKey, name),
-    stop: async () => {
-      await server.stop();
-      await rm(folder, { recursive: true, force: true });
-    },
-  };
 }
 
-async function writeBundle(folder: string, workload: Workload): Promise<void> {
-  for (const [path, text] of bundleOf(workload)) {
+async function writeBundle(
+  folder: string,
+  { workload, governance }: CountersignOptions,
+): Promise<void> {
+  for (const [path, text] of bundleOf(workload, governance)) {
     await mkdir(dirname(join(folder, path)), { recursive: true });
     await writeFile(join(folder, path), text);
   }
 }
 
 async function makeServiceKey(origin: string, rootKey: string): Promise<string> {
-  const answer = await fetch(`${origin}/v1/keys`, {
+  const made = await post(`${origin}/v1/keys`, rootKey, { name: 'bench', roles: ['service'] }, 201);
+  if (!('key' in made && typeof made.key === 'string')) throw new Error('the answer has no key');
+  return made.key;
+}
+
+async function post(url: string, key: string, body: object, expected: number): Promise<object> {
+  const answer = await fetch(url, {
     method: 'POST',
-    headers: { Authorization: `Bearer ${rootKey}`, 'Content-Type': 'application/json' },
-    body: JSON.stringify({ name: 'bench', roles: ['service'] }),
+    headers: { Authorization: `Bearer ${key}`, 'Content-Type': 'application/json' },
+    body: JSON.stringify(body),
   });
-  if (answer.status !== 201) throw new Error(`no key was made: ${await answer.text()}`);
-  const { key } = (await answer.json()) as { key: string };
-  return key;
+  if (answer.status !== expected) throw new Error(`${url}: ${await answer.text()}`);
+  return (await answer.json()) as object;
 }
 
 function targetOf(

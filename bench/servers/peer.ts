@@ -15,7 +15,7 @@ export interface Target {
   readonly headers: Readonly<Record<string, string>>;
   /** The connections share them out and send each in turn, over and over. */
   readonly bodies: readonly string[];
-  /** Stands in every good answer. */
+  /** Stands in every good answer, once for each decision. */
   readonly expect: string;
   /** Decisions that one request asks for. */
   readonly decisions: number;

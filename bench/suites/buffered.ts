@@ -1,0 +1,100 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { type LoadGenerator, startLoadGenerator } from '../http-load.js';
+import { comparison, figuresOf, type Measured, QUICK, STEADY } from '../http-rounds.js';
+import { interleave, spreadOf } from '../measure.js';
+import type { Figure } from '../report.js';
+import { startBare } from '../servers/bare.js';
+import { type Countersign, startCountersign } from '../servers/countersign.js';
+import { rbacWorkload } from '../workloads.js';
+import type { Suite } from './suite.js';
+
+/** Seconds of load without a pause, and between two looks at the backlog. */
+const SUSTAINED = 60;
+const WATCH = 0.5;
+
+/** `POST /check` with every decision recorded, by a Postgres on the same processors. */
+export const buffered: Suite = {
+  name: 'buffered',
+  title: '`POST /check` with audit `buffered`: three governance rules, 32 connections',
+  async run({ quick, checkout, rules = 10_000 }) {
+    const workload = rbacWorkload(rules, { allowed: true });
+    const ours = await startCountersign({ workload, audit: 'buffered', checkout });
+    const bare = await startBare(ours.target);
+    const generator = startLoadGenerator();
+    const pace = quick ? QUICK : STEADY;
+    const seconds = quick ? 10 : SUSTAINED;
+    try {
+      await interleave([ours, bare], 1, (peer) => generator.load(peer, pace.warmUp));
+      // The bare server just before and just after: a minute is long on a shared machine.
+      const before = await generator.load(bare, pace.round);
+      const { sustained, backlog } = await sustain(ours, generator, seconds);
+      const after = await generator.load(bare, pace.round);
+      const ofBare: Measured = { name: bare.name, decisions: 1, rounds: [before, after] };
+      const ofOurs: Measured = { name: ours.name, decisions: 1, rounds: [sustained, sustained] };
+      return {
+        figures: [
+          ...comparison(ofOurs, ofBare, { rate: { atLeast: 0.4 } }),
+          ...backlogFigures(backlog, sustained.rate),
+          ...figuresOf(ofOurs),
+          ...figuresOf(ofBare),
+        ],
+        notes: [
+          `${rules.toLocaleString('en')} rules; ${seconds} seconds without a pause, so one round of ours`,
+        ],
+      };
+    } finally {
+      generator.stop();
+      await Promise.all([ours.stop(), bare.stop()]);
+    }
+  },
+};
+
+/** Loads the server without a pause, and reads twice a second how many events wait to be written. */
+async function sustain(server: Countersign, generator: LoadGenerator, seconds: number) {
+  const backlog: number[] = [];
+  const load = { over: false };
+  const watch = async (): Promise<void> => {
+    while (!load.over) {
+      backlog.push(await server.metric('countersign_audit_pending'));
+      await delay(WATCH * 1_000);
+    }
+  };
+  const watching = watch();
+  const sustained = await generator.load(server, seconds);
+  load.over = true;
+  await watching;
+  return { sustained, backlog };
+}
+
+/** A backlog that grows shows that decisions are taken faster than they are written. */
+function backlogFigures(backlog: readonly number[], rate: number): Figure[] {
+  // The first seconds fill it.
+  const settled = backlog.slice(Math.floor(backlog.length / 4));
+  return [
+    {
+      what: 'events that wait: how much more of them each second, as a share of the decisions',
+      unit: '%',
+      value: spreadOf([slopeOf(settled) / WATCH / rate]),
+      goal: { atMost: 0.01 },
+    },
+    {
+      what: 'events that wait: seconds worth of decisions',
+      unit: 's',
+      value: spreadOf(settled.map((waiting) => waiting / rate)),
+      goal: { atMost: 1 },
+    },
+  ];
+}
+
+/** By how much values rise from one to the next: the slope of the line that fits them best. */
+function slopeOf(values: readonly number[]): number {
+  const middle = (values.length - 1) / 2;
+  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+  let product = 0;
+  let square = 0;
+  for (const [index, value] of values.entries()) {
+    product += (index - middle) * (value - mean);
+    square += (index - middle) ** 2;
+  }
+  return product / square;
+}

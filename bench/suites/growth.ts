@@ -1,0 +1,27 @@
+import { comparison, figuresOf, loadInTurn, QUICK, STEADY } from '../http-rounds.js';
+import { startCountersign } from '../servers/countersign.js';
+import { rbacWorkload } from '../workloads.js';
+import type { Suite } from './suite.js';
+
+/** `POST /check` with a thousand times the rules. */
+export const growth: Suite = {
+  name: 'growth',
+  title: '`POST /check` with 1,000 rules and with many: audit `off`, three governance rules',
+  async run({ quick, checkout, rules = 1_000_000 }) {
+    const start = async (size: number) => {
+      const workload = rbacWorkload(size, { allowed: true });
+      const server = await startCountersign({ workload, audit: 'off', checkout });
+      return { ...server, name: `${size.toLocaleString('en')} rules` };
+    };
+    const peers = [await start(rules), await start(1_000)] as const;
+    const [many, few] = await loadInTurn(peers, quick ? QUICK : STEADY);
+    return {
+      figures: [
+        ...comparison(many, few, { rate: { atLeast: 0.9 } }),
+        ...figuresOf(few),
+        ...figuresOf(many),
+      ],
+      notes: [],
+    };
+  },
+};

@@ -1,0 +1,37 @@
+import { comparison, figuresOf, loadInTurn, QUICK, STEADY } from '../http-rounds.js';
+import { processesOf } from '../processor-time.js';
+import { startCountersign } from '../servers/countersign.js';
+import { rbacWorkload } from '../workloads.js';
+import type { Suite } from './suite.js';
+
+/** What a second worker costs. */
+export const workers: Suite = {
+  name: 'workers',
+  title: '`POST /check` with two workers and with one: audit `off`, three governance rules',
+  async run({ quick, checkout, rules = 10_000 }) {
+    const workload = rbacWorkload(rules, { allowed: true });
+    const start = async (count: number, name: string) => {
+      const server = await startCountersign({ workload, audit: 'off', checkout, workers: count });
+      return { ...server, name };
+    };
+    const pair = await start(2, 'two workers');
+    if (processesOf(pair.pid).length < 2) {
+      await pair.stop();
+      const note =
+        'Not there yet: the server runs one process, whatever `COUNTERSIGN_WORKERS` says.';
+      return { figures: [], notes: [note] };
+    }
+    const peers = [pair, await start(1, 'one worker')] as const;
+    const [two, one] = await loadInTurn(peers, quick ? QUICK : STEADY);
+    return {
+      figures: [
+        ...comparison(two, one, { cpu: { atMost: 1.15 } }),
+        ...figuresOf(one),
+        ...figuresOf(two),
+      ],
+      notes: [
+        'The load generator takes one of the two processors: throughput does not double here.',
+      ],
+    };
+  },
+};
