@@ -198,7 +198,7 @@ async function nameServer(dataDir: string, address: string): Promise<Closer> {
 function decisionMetrics(metrics: Metrics): DecisionMetrics {
   return {
     decided({ decision, reason }, seconds) {
-      metrics.decisions.inc({ decision, reason });
+      metrics.decisions.inc(decision, reason);
       metrics.checkSeconds.observe(seconds);
       if (reason === 'evaluation_error') metrics.evaluationErrors.inc();
     },

@@ -33,6 +33,10 @@ const BOUNDS = {
   requireHostHeader: false,
 } satisfies ServerOptions;
 
+const NO_PARAMS = {};
+
+const ignore = (): void => undefined;
+
 /** Makes the server: not listening yet, and closed by its owner. `bounds` replace the usual ones. */
 export function createApp(services: Services, bounds: Partial<typeof BOUNDS> = {}): Server {
   const routes = allRoutes(services);
@@ -42,10 +46,9 @@ export function createApp(services: Services, bounds: Partial<typeof BOUNDS> = {
   const rest = createExpress(routes, services, (request) => exchanges.get(request));
 
   const handle = (request: IncomingMessage, response: ServerResponse): void => {
-    const { socket } = request;
-    latest.set(socket, response);
+    latest.set(request.socket, response);
     // Writing to a caller that has gone is no fault of ours.
-    response.on('error', () => undefined);
+    response.on('error', ignore);
     const exchange = beginExchange(request, response, services.draining());
     observeExchange(exchange, services);
     if (request.headers.host === undefined && request.httpVersion === '1.1') {
@@ -54,7 +57,7 @@ export function createApp(services: Services, bounds: Partial<typeof BOUNDS> = {
     }
     const route = hot.get(request.url ?? '');
     if (route !== undefined && route.method === request.method) {
-      void serve(exchange, route, {}, services);
+      serve(exchange, route, NO_PARAMS, services);
       return;
     }
     exchanges.set(request, exchange);
@@ -92,7 +95,7 @@ function createExpress(
         return;
       }
       // Every parameter of our paths is one whole segment: always a string.
-      void serve(exchange, route, request.params as Record<string, string>, services);
+      serve(exchange, route, request.params as Record<string, string>, services);
     });
   }
   const notFound: RequestHandler = (request, response) => {

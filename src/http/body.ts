@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { InvalidRequest, PayloadTooLarge, UnsupportedMediaType } from '../errors.js';
-import { plainJsonFaults } from '../platform/json.js';
+import { isPlainJson, plainJsonFaults } from '../platform/json.js';
 import type { JsonObject } from '../vocabulary.js';
 
 /** Largest body of every path but those of bundles. */
@@ -22,21 +22,46 @@ export const BUNDLE_BODY_LIMIT = 2 * 64 * 1024 * 1024;
 
 const JSON_TYPE = /^application\/json\s*(?:;\s*charset\s*=\s*(?:"utf-8"|utf-8)\s*)?$/i;
 
+/** Who waits for a body: told once, of the body or of why there is none. */
+export interface BodyReader {
+  read(body: JsonObject): void;
+  fail(error: unknown): void;
+}
+
 /**
  * Reads the body of a request as a plain JSON object. Where `optional`, a request without a body
- * counts as `{}`. Throws `PayloadTooLarge`, `UnsupportedMediaType` or `InvalidRequest`; the limit is
- * held against the bytes that arrive, whatever the headers say.
+ * counts as `{}`. Fails with `PayloadTooLarge`, `UnsupportedMediaType` or `InvalidRequest`; the limit
+ * is held against the bytes that arrive, whatever the headers say. Without promises: a body comes
+ * with its request, and every check waits for one.
  */
-export async function readJsonObject(
+export function readJsonObject(
   request: IncomingMessage,
   response: ServerResponse,
   { limit, optional = false, items }: BodyTerms,
-): Promise<JsonObject> {
-  if (optional && !hasBody(request)) return {};
-  refuseOtherThanJson(request);
-  const bytes = await readBytes(request, response, limit);
-  if (optional && bytes.length === 0) return {};
-  return parseObject(bytes, items);
+  reader: BodyReader,
+): void {
+  if (optional && !hasBody(request)) {
+    reader.read({});
+    return;
+  }
+  try {
+    refuseOtherThanJson(request);
+    refuseLong(request, limit);
+  } catch (error) {
+    reader.fail(error);
+    return;
+  }
+  if (request.headers.expect?.toLowerCase() === '100-continue') response.writeContinue();
+  readBytes(request, limit, (bytes) => {
+    let body: JsonObject;
+    try {
+      body = optional && bytes().length === 0 ? {} : parseObject(bytes(), items);
+    } catch (error) {
+      reader.fail(error);
+      return;
+    }
+    reader.read(body);
+  });
 }
 
 /** Whether the head of the request announces a body. */
@@ -47,7 +72,7 @@ export function hasBody(request: IncomingMessage): boolean {
 
 function refuseOtherThanJson({ headers }: IncomingMessage): void {
   const type = headers['content-type'];
-  if (type === undefined || !JSON_TYPE.test(type)) {
+  if (type !== 'application/json' && (type === undefined || !JSON_TYPE.test(type))) {
     throw new UnsupportedMediaType('send the body as `Content-Type: application/json`, in UTF-8');
   }
   const encoding = headers['content-encoding'];
@@ -56,40 +81,46 @@ function refuseOtherThanJson({ headers }: IncomingMessage): void {
   }
 }
 
-async function readBytes(
+function refuseLong({ headers }: IncomingMessage, limit: number): void {
+  if (Number(headers['content-length'] ?? 0) > limit) throw tooLarge(limit);
+}
+
+/** `settle` is called once; what it is given answers the bytes, or throws why they are not all there. */
+function readBytes(
   request: IncomingMessage,
-  response: ServerResponse,
   limit: number,
-): Promise<Buffer> {
-  const announced = Number(request.headers['content-length'] ?? 0);
-  if (announced > limit) throw tooLarge(limit);
-  if (request.headers.expect?.toLowerCase() === '100-continue') response.writeContinue();
-  return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = [];
-    let size = 0;
-    const settle = (outcome: () => void): void => {
-      request.off('data', onData).off('end', onEnd).off('error', onBroken).off('close', onBroken);
-      outcome();
-    };
-    const onData = (chunk: Buffer): void => {
-      size += chunk.length;
-      if (size <= limit) {
-        chunks.push(chunk);
-        return;
-      }
-      request.pause();
-      settle(() => reject(tooLarge(limit)));
-    };
-    const onEnd = (): void => {
-      const [only] = chunks;
-      settle(() =>
-        resolve(only !== undefined && chunks.length === 1 ? only : Buffer.concat(chunks)),
-      );
-    };
-    const onBroken = (): void => {
-      settle(() => reject(new InvalidRequest('the body ended before it was complete')));
-    };
-    request.on('data', onData).on('end', onEnd).on('error', onBroken).on('close', onBroken);
+  settle: (bytes: () => Buffer) => void,
+): void {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  let settled = false;
+  const settleOnce = (bytes: () => Buffer): void => {
+    if (settled) return;
+    settled = true;
+    settle(bytes);
+  };
+  // They are not taken off again: a request closes soon after it ends, and that is less work.
+  request.on('data', (chunk: Buffer) => {
+    if (settled) return;
+    size += chunk.length;
+    if (size <= limit) {
+      chunks.push(chunk);
+      return;
+    }
+    request.pause();
+    settleOnce(() => {
+      throw tooLarge(limit);
+    });
+  });
+  request.on('end', () => {
+    const [only] = chunks;
+    const bytes = only !== undefined && chunks.length === 1 ? only : Buffer.concat(chunks);
+    settleOnce(() => bytes);
+  });
+  request.on('close', () => {
+    settleOnce(() => {
+      throw new InvalidRequest('the body ended before it was complete');
+    });
   });
 }
 
@@ -108,8 +139,10 @@ function parseObject(bytes: Buffer, items: string | undefined): JsonObject {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new InvalidRequest('the body must be a JSON object');
   }
-  const faults = plainJsonFaults(items === undefined ? value : { ...value, [items]: null });
-  if (faults.length > 0) throw new InvalidRequest('the body holds what is refused', faults);
+  const held = items === undefined ? value : { ...value, [items]: null };
+  if (!isPlainJson(held)) {
+    throw new InvalidRequest('the body holds what is refused', plainJsonFaults(held));
+  }
   // The checks above are what makes this true.
   return value as JsonObject;
 }

@@ -10,9 +10,9 @@ export interface Exchange {
   /** Whether the connection ends with this answer, because the server is on its way down. */
   readonly last: boolean;
   /** Known once the path is. */
-  route?: Route;
+  route: Route | undefined;
   /** The credential's name, known once it is accepted. */
-  caller?: string;
+  caller: string | undefined;
 }
 
 /** Begins an exchange: gives it its id. */
@@ -21,5 +21,6 @@ export function beginExchange(
   response: ServerResponse,
   last: boolean,
 ): Exchange {
-  return { request, response, requestId: requestIdOf(request.headers['x-request-id']), last };
+  const requestId = requestIdOf(request.headers['x-request-id']);
+  return { request, response, requestId, last, route: undefined, caller: undefined };
 }

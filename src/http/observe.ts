@@ -8,12 +8,15 @@ export function observeExchange(
 ): void {
   const { request, response, requestId } = exchange;
   const began = clock.now();
-  response.once('close', () => {
+  // It closes once. `once` would pay for making sure of that at every request.
+  response.on('close', () => {
     const { route, caller } = exchange;
     const status = response.statusCode;
     // An unknown path is one label: callers must not make time series.
     const path = route?.path ?? 'unknown';
-    metrics.httpRequests.inc({ method: route?.method ?? 'other', route: path, status });
+    metrics.httpRequests.inc(route?.method ?? 'other', path, String(status));
+    const routine = isRoutine(exchange);
+    if (routine && !log.isLevelEnabled('debug')) return;
     const line = {
       requestId,
       method: request.method,
@@ -23,7 +26,7 @@ export function observeExchange(
       ...(caller === undefined ? {} : { caller }),
       ...(response.writableFinished ? {} : { aborted: true }),
     };
-    if (isRoutine(exchange)) log.debug(line, 'answered');
+    if (routine) log.debug(line, 'answered');
     else log.info(line, 'answered');
   });
 }

@@ -3,6 +3,7 @@ import type { CallMeta } from '../decision/check-service.js';
 import { type FieldFault, InvalidRequest } from '../errors.js';
 import type { Caller } from '../identity/caller.js';
 import type { Permission } from '../identity/system-roles.js';
+import type { Eventual } from '../platform/eventual.js';
 import { compileSchema } from '../platform/schema.js';
 import { BODY_LIMIT } from './body.js';
 
@@ -89,13 +90,13 @@ export interface GuardedRoute extends RouteBase {
   /** Whether only a credential that is not bound to a tenant will do. */
   readonly unbound: boolean;
   readonly body: RouteBody | undefined;
-  readonly handle: (call: Call) => Promise<Answer>;
+  readonly handle: (call: Call) => Eventual<Answer>;
 }
 
 /** A route that needs no credential and has no body. */
 export interface PublicRoute extends RouteBase {
   readonly access: 'public';
-  readonly handle: (call: PublicCall) => Promise<Answer>;
+  readonly handle: (call: PublicCall) => Eventual<Answer>;
 }
 
 export type Route = GuardedRoute | PublicRoute;
@@ -116,7 +117,7 @@ interface GuardedTerms<Query extends TObject, Body extends TSchema> extends Rout
   readonly bodyUnchecked?: boolean;
   /** See `BodyTerms`. */
   readonly items?: string;
-  readonly handle: (call: Call<Static<Query>, Static<Body>>) => Promise<Answer>;
+  readonly handle: (call: Call<Static<Query>, Static<Body>>) => Eventual<Answer>;
 }
 
 const noQuery = {

@@ -1,4 +1,3 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import { InvalidRequest } from '../errors.js';
 import { authenticate } from '../identity/authenticate.js';
 import { requirePermission } from '../identity/permissions.js';
@@ -8,74 +7,115 @@ import type { Exchange } from './exchange.js';
 import { holdsControl } from './fields.js';
 import { parseQuery } from './query.js';
 import type { Answer, CallBase, GuardedRoute, Route } from './route.js';
+import type { Eventual } from '../platform/eventual.js';
 import type { Services } from './services.js';
 
 /** These decide too much to be guessed at when they come twice. */
-const SINGLE_HEADERS = new Set(['authorization', 'content-type', 'idempotency-key']);
+const SINGLE_HEADERS = ['authorization', 'content-type', 'idempotency-key'];
 
 /**
  * Takes one request through its route: who asks, may they, the query, the body, the handler. Every
- * end of it is one answer: the handler's, or a problem document.
+ * end of it is one answer: the handler's, or a problem document. Nothing is awaited that is here
+ * already: a check that needs no store is answered in the turn in which its body arrives.
  */
-export async function serve(
+export function serve(
   exchange: Exchange,
   route: Route,
   params: Readonly<Record<string, string>>,
   services: Services,
-): Promise<void> {
+): void {
   exchange.route = route;
-  try {
-    sendAnswer(exchange, await answerOf(exchange, route, params, services));
-  } catch (error) {
-    answerError(exchange, error, services.log);
-  }
+  answerWith(exchange, services, () => {
+    const { request } = exchange;
+    refuseRepeatedHeaders(request.rawHeaders);
+    refuseOddParams(params);
+    if (route.access === 'public') {
+      const query = parseQuery(request.url ?? '', route);
+      return route.handle({ ...baseOf(exchange, params), query });
+    }
+    return serveGuarded(exchange, route, params, services);
+  });
 }
 
-async function answerOf(
+/** Undefined where the answer comes once the body has. */
+function serveGuarded(
   exchange: Exchange,
-  route: Route,
+  route: GuardedRoute,
   params: Readonly<Record<string, string>>,
   services: Services,
-): Promise<Answer> {
-  const { request } = exchange;
-  refuseRepeatedHeaders(request.rawHeaders);
-  refuseOddParams(params);
-  const base: CallBase = {
-    requestId: exchange.requestId,
-    ip: request.socket.remoteAddress,
-    params,
-    idempotencyKey: request.headers['idempotency-key']?.toString(),
-  };
-  const url = request.url ?? '';
-  if (route.access === 'public') return route.handle({ ...base, query: parseQuery(url, route) });
-  const { authorization } = request.headers;
-  const caller = authenticate(authorization, services.current.snapshot.keys, services.clock.now());
+): Eventual<Answer> | undefined {
+  const { request, response } = exchange;
+  const { keys } = services.current.snapshot;
+  const caller = authenticate(request.headers.authorization, keys, services.clock.now());
   exchange.caller = caller.id;
   if (route.permission !== undefined) {
     requirePermission(caller, route.permission, route.unbound ? undefined : caller.tenant);
   }
-  const query = parseQuery(url, route);
-  const body = await bodyOf(request, exchange.response, route);
-  return route.handle({ ...base, caller, query, body });
+  const query = parseQuery(request.url ?? '', route);
+  const { body: terms, handle } = route;
+  if (terms === undefined) {
+    return handle({ ...baseOf(exchange, params), caller, query, body: undefined });
+  }
+  readJsonObject(request, response, terms, {
+    read: (body) =>
+      answerWith(exchange, services, () =>
+        handle({ ...baseOf(exchange, params), caller, query, body: terms.parse(body) }),
+      ),
+    fail: (error) => answerError(exchange, error, services.log),
+  });
+  return undefined;
 }
 
-async function bodyOf(
-  request: IncomingMessage,
-  response: ServerResponse,
-  { body }: GuardedRoute,
-): Promise<unknown> {
-  if (body === undefined) return undefined;
-  return body.parse(await readJsonObject(request, response, body));
+/** Sends what `work` answers or throws, now or later; nothing where it answers `undefined`. */
+function answerWith(
+  exchange: Exchange,
+  { log }: Services,
+  work: () => Eventual<Answer> | undefined,
+): void {
+  try {
+    const answer = work();
+    if (answer instanceof Promise) {
+      void answer
+        .then((late) => sendAnswer(exchange, late))
+        .catch((error: unknown) => answerError(exchange, error, log));
+    } else if (answer !== undefined) {
+      sendAnswer(exchange, answer);
+    }
+  } catch (error) {
+    answerError(exchange, error, log);
+  }
+}
+
+function baseOf(
+  { request, requestId }: Exchange,
+  params: Readonly<Record<string, string>>,
+): CallBase {
+  return {
+    requestId,
+    ip: request.socket.remoteAddress,
+    params,
+    idempotencyKey: request.headers['idempotency-key']?.toString(),
+  };
 }
 
 function refuseRepeatedHeaders(rawHeaders: readonly string[]): void {
-  const seen = new Set<string>();
+  const seen: string[] = [];
   for (let index = 0; index < rawHeaders.length; index += 2) {
-    const name = rawHeaders[index]?.toLowerCase() ?? '';
-    if (!SINGLE_HEADERS.has(name)) continue;
-    if (seen.has(name)) throw new InvalidRequest(`the header \`${name}\` may be sent once only`);
-    seen.add(name);
+    const name = singleHeader(rawHeaders[index] ?? '');
+    if (name === undefined) continue;
+    if (seen.includes(name)) {
+      throw new InvalidRequest(`the header \`${name}\` may be sent once only`);
+    }
+    seen.push(name);
   }
+}
+
+/** The name where it is one of those; the length, known at once, rules out nearly all others. */
+function singleHeader(given: string): string | undefined {
+  for (const name of SINGLE_HEADERS) {
+    if (given.length === name.length && given.toLowerCase() === name) return name;
+  }
+  return undefined;
 }
 
 function refuseOddParams(params: Readonly<Record<string, string>>): void {

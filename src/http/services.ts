@@ -1,14 +1,16 @@
-import type { Counter } from 'prom-client';
 import type { ApprovalService } from '../approvals/approval-service.js';
 import type { AuditFilter, AuditPage } from '../audit/audit-query.js';
 import type { CheckService } from '../decision/check-service.js';
 import type { KeyService } from '../identity/key-service.js';
 import type { Clock } from '../platform/clock.js';
+import type { Metrics } from '../platform/metrics.js';
 import type { PolicyService } from '../policy/policy-service.js';
 import type { Snapshot } from '../policy/snapshot.js';
 
 /** The part of the log that the HTTP layer uses. */
 export interface HttpLog {
+  /** Whether lines of that level are written at all. */
+  isLevelEnabled(level: 'debug'): boolean;
   debug(members: object, message: string): void;
   info(members: object, message: string): void;
   warn(members: object, message: string): void;
@@ -26,7 +28,7 @@ export interface Services {
   readonly clock: Clock;
   readonly log: HttpLog;
   readonly metrics: {
-    readonly httpRequests: Counter<'method' | 'route' | 'status'>;
+    readonly httpRequests: Pick<Metrics['httpRequests'], 'inc'>;
     readonly registry: { readonly contentType: string; metrics(): Promise<string> };
   };
   /** Whether `GET /metrics` needs no credential. */

@@ -49,6 +49,31 @@ export function plainJsonFaults(root: unknown): FieldFault[] {
   return faults;
 }
 
+/**
+ * Whether `plainJsonFaults` finds nothing: the same question, answered without noting places, for
+ * what nearly always is plain. `depth` is that of the value in what it came in.
+ */
+export function isPlainJson(value: unknown, depth = 0): boolean {
+  if (typeof value === 'string') return isPlainText(value);
+  if (typeof value === 'number') return Number.isFinite(value);
+  if (typeof value !== 'object' || value === null) return true;
+  // What lies deeper is refused before it is entered: no nesting can exhaust the stack.
+  if (depth >= MAX_DEPTH) return false;
+  if (Array.isArray(value)) {
+    for (const item of value) if (!isPlainJson(item, depth + 1)) return false;
+    return true;
+  }
+  for (const member of Object.keys(value)) {
+    if (member === '__proto__' || !isPlainText(member)) return false;
+    if (!isPlainJson(Reflect.get(value, member), depth + 1)) return false;
+  }
+  return true;
+}
+
+function isPlainText(text: string): boolean {
+  return text.isWellFormed() && !text.includes('\0');
+}
+
 function textFault(text: string): string | undefined {
   if (!text.isWellFormed()) return 'holds a lone surrogate: it is no valid Unicode';
   if (text.includes('\0')) return 'holds a NUL character, which cannot be stored';

@@ -1,4 +1,5 @@
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
+import { Tally, Timings } from './tally.js';
 
 /** From an answer out of memory (a quarter of a millisecond) to one that waits for its bounded stores. */
 const CHECK_SECONDS = [0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1];
@@ -18,7 +19,7 @@ export type Metrics = ReturnType<typeof createMetrics>;
  * Makes the metrics of one server, at zero. The process's own (`process_*`, `nodejs_*`, the lag of
  * the event loop among them) come along.
  *
- * @example createMetrics().decisions.inc({ decision: 'allow', reason: 'allowed' })
+ * @example createMetrics().decisions.inc('allow', 'allowed')
  */
 export function createMetrics() {
   const registry = new Registry();
@@ -53,18 +54,18 @@ export function createMetrics() {
     watchPool(pool: WatchedPool): void {
       pools.push(pool);
     },
-    decisions: new Counter({
-      name: 'countersign_decisions_total',
-      help: 'Decisions by outcome and reason',
-      labelNames: ['decision', 'reason'],
-      registers,
-    }),
-    checkSeconds: new Histogram({
-      name: 'countersign_check_seconds',
-      help: 'Time from a check read to its answer, in seconds',
-      buckets: CHECK_SECONDS,
-      registers,
-    }),
+    decisions: new Tally(
+      { name: 'countersign_decisions_total', help: 'Decisions by outcome and reason', registers },
+      ['decision', 'reason'],
+    ),
+    checkSeconds: new Timings(
+      {
+        name: 'countersign_check_seconds',
+        help: 'Time from a check read to its answer, in seconds',
+        registers,
+      },
+      CHECK_SECONDS,
+    ),
     evaluationErrors: new Counter({
       name: 'countersign_evaluation_errors_total',
       help: 'Checks denied because a rule or condition could not be evaluated',
@@ -91,6 +92,22 @@ export function createMetrics() {
       buckets: BUILD_SECONDS,
       registers,
     }),
+    snapshotIncrements: new Counter({
+      name: 'countersign_snapshot_increments_total',
+      help: 'Changes of rules taken into the policy snapshot in place',
+      registers,
+    }),
+    engineRules: new Gauge({
+      name: 'countersign_engine_rules',
+      help: 'Casbin rules that the engine in use holds',
+      registers,
+    }),
+    engineMatcherParts: new Gauge({
+      name: 'countersign_engine_matcher_parts',
+      help: 'Parts of the matcher in use by how their rules are found (indexed, residual, fallback)',
+      labelNames: ['handling'],
+      registers,
+    }),
     auditPending: new Gauge({
       name: 'countersign_audit_pending',
       help: 'Audit events that wait to be written',
@@ -101,11 +118,13 @@ export function createMetrics() {
       help: 'Attempts to write audit events that failed; they are tried again',
       registers,
     }),
-    httpRequests: new Counter({
-      name: 'countersign_http_requests_total',
-      help: 'HTTP requests by method, route and status',
-      labelNames: ['method', 'route', 'status'],
-      registers,
-    }),
+    httpRequests: new Tally(
+      {
+        name: 'countersign_http_requests_total',
+        help: 'HTTP requests by method, route and status',
+        registers,
+      },
+      ['method', 'route', 'status'],
+    ),
   };
 }

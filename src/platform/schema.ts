@@ -22,8 +22,9 @@ export function compileSchema(schema: object): (value: unknown) => FieldFault[] 
   const errorsOf = compileCheck(schema);
   return (value) => {
     // Cut before anything is made of them: a hostile body breaks its schema a hundred thousand times.
-    const errors = errorsOf(value).slice(0, MAX_ERRORS);
-    return ofFittingBranches(errors)
+    const errors = errorsOf(value);
+    if (errors.length === 0) return [];
+    return ofFittingBranches(errors.slice(0, MAX_ERRORS))
       .slice(0, MAX_FAULTS)
       .map((error) => ({ path: pathOf(error), message: messageOf(error, JSON_WORDS) }));
   };

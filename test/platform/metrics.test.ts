@@ -4,7 +4,7 @@ import { createMetrics } from '../../src/platform/metrics.js';
 describe('the metrics', () => {
   it('show decisions by outcome and reason, and the lag of the event loop', async () => {
     const metrics = createMetrics();
-    metrics.decisions.inc({ decision: 'deny', reason: 'rate_limited' });
+    metrics.decisions.inc('deny', 'rate_limited');
     const text = await metrics.registry.metrics();
     assert.match(text, /^countersign_decisions_total{decision="deny",reason="rate_limited"} 1$/m);
     assert.match(text, /^nodejs_eventloop_lag_p99_seconds \S+$/m);

@@ -5,7 +5,7 @@ import type { HttpLog, Services } from '../../src/http/services.js';
 
 /** What a log was told, in order. */
 export interface LogLine {
-  readonly level: keyof HttpLog;
+  readonly level: Exclude<keyof HttpLog, 'isLevelEnabled'>;
   readonly members: Readonly<Record<string, unknown>>;
   readonly message: string;
 }
@@ -13,10 +13,17 @@ export interface LogLine {
 /** A log that keeps its lines. */
 export function memoryLog(): HttpLog & { readonly lines: LogLine[] } {
   const lines: LogLine[] = [];
-  const at = (level: keyof HttpLog) => (members: object, message: string) => {
+  const at = (level: LogLine['level']) => (members: object, message: string) => {
     lines.push({ level, members: members as Record<string, unknown>, message });
   };
-  return { lines, debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
+  return {
+    lines,
+    isLevelEnabled: () => true,
+    debug: at('debug'),
+    info: at('info'),
+    warn: at('warn'),
+    error: at('error'),
+  };
 }
 
 /** A key that the stub's ring knows. */
