@@ -88,6 +88,8 @@ interface Narrowing {
   readonly guards: readonly Guard[];
   /** Whether each rule found makes the part `true`. */
   readonly exact: boolean;
+  /** Whether the part comes to yes or no for every rule, where the guards hold. */
+  readonly safe: boolean;
 }
 
 class Planner {
@@ -116,9 +118,8 @@ class Planner {
         const stage = { paths: paths.map(ordered), residual: residualOf(conjuncts, absorbed) };
         if (found.guards.length > 0) stages.push({ ...stage, guards: found.guards });
         else stages[stages.length - 1] = { ...stage, guards: last.guards };
-      } else if (!isHarmless(part, this.#model)) {
-        break;
       }
+      if (!(found?.safe && paths) && !isHarmless(part, this.#model)) break;
     }
     return { stages, parts: conjuncts.map((part) => partOf(part, indexed)) };
   }
@@ -144,6 +145,7 @@ class Planner {
       paths: [[]],
       guards: [{ kind: 'true', test: part }],
       exact: isHarmless(part, this.#model),
+      safe: true,
     };
   }
 
@@ -158,13 +160,14 @@ class Planner {
   #alternatives(part: Expression): Narrowing | undefined {
     const guards: Guard[] = [];
     const paths: Path[] = [];
-    let exact = true;
+    let [exact, safe] = [true, true];
     for (const side of flattened(part, '||')) {
       const found = this.#narrowing(side);
       if (found) {
         paths.push(...found.paths);
         guards.push(...found.guards);
         exact &&= found.exact;
+        safe &&= found.safe;
       } else if (readsRule(side)) {
         return undefined;
       } else {
@@ -172,28 +175,26 @@ class Planner {
       }
     }
     const column = sharedColumn(paths);
-    if (column === undefined) return { paths, guards, exact: false };
+    if (column === undefined) return { paths, guards, exact: false, safe };
     const lookups = paths.flatMap((path) => path.flatMap((step) => step.lookups));
-    return { paths: [[{ column, lookups }]], guards, exact };
+    return { paths: [[{ column, lookups }]], guards, exact, safe };
   }
 
   /** `a && b` inside of something else: the first part that narrows, and what may follow it. */
   #together(part: Expression): Narrowing | undefined {
     let narrowing: Narrowing | undefined;
+    let safe = true;
     for (const side of flattened(part, '&&')) {
       const found = this.#narrowing(side);
       const paths = found && product(narrowing?.paths ?? [[]], found.paths);
       if (found && paths) {
-        narrowing = {
-          paths,
-          guards: [...(narrowing?.guards ?? []), ...found.guards],
-          exact: false,
-        };
-      } else if (!isHarmless(side, this.#model)) {
-        break;
+        const guards = [...(narrowing?.guards ?? []), ...found.guards];
+        narrowing = { paths, guards, exact: false, safe };
       }
+      safe = (found?.safe && paths !== undefined) || isHarmless(side, this.#model);
+      if (!safe) break;
     }
-    return narrowing;
+    return narrowing && { ...narrowing, safe };
   }
 
   #comparison(part: Expression): Narrowing | undefined {
@@ -231,7 +232,7 @@ class Planner {
 
   #step(field: TokenReference, lookup: Lookup, guards: readonly Guard[]): Narrowing {
     const column = this.#model.policyTokens.indexOf(field.name);
-    return { paths: [[{ column, lookups: [lookup] }]], guards, exact: true };
+    return { paths: [[{ column, lookups: [lookup] }]], guards, exact: true, safe: true };
   }
 
   #scalarGuards(value: Expression): readonly Guard[] {
