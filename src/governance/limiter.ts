@@ -1,9 +1,15 @@
+import type { Eventual } from '../platform/eventual.js';
+import { sha256Hex } from '../platform/json.js';
+
 /** One unit of one counter, wanted by a check. */
 export interface Demand {
   readonly ruleId: string;
   /** The tenant, which keeps its counters together in a cluster of Redis. */
   readonly tenant: string;
-  /** Names the counter: a hash over tenant, rule, what it counts by, and period. */
+  /**
+   * Names the counter: canonical JSON of tenant, rule, what it counts by, and period, so that no id can
+   * be made to look like two. What leaves the process is `storedName` of it.
+   */
   readonly counter: string;
   readonly periodMs: number;
   /** At most this many in any stretch of time as long as the period. */
@@ -41,15 +47,21 @@ export interface Taken {
 
 /**
  * Counts. The demands of a check are met all together or not at all, however many servers ask at
- * once. In memory, in Postgres or in Redis; one suite of tests runs against all three.
+ * once. In memory, in Postgres or in Redis; one suite of tests runs against all three. What is in
+ * memory answers at once, without a promise.
  */
 export interface Limiter {
-  take(demands: readonly Demand[]): Promise<Taken>;
+  take(demands: readonly Demand[]): Eventual<Taken>;
   /** What `take` would answer now; nothing is taken. */
-  peek(demands: readonly Demand[]): Promise<Taken>;
+  peek(demands: readonly Demand[]): Eventual<Taken>;
   /** Puts back what was taken, where it was taken. Once for a receipt. */
   giveBack(receipt: Receipt): Promise<void>;
 }
 
 /** The answer to no demands at all. */
 export const NOTHING_TAKEN: Taken = { allowed: true, refused: [], receipt: [] };
+
+/** What a counter is called in a store outside of this process: nobody can read its ids there. */
+export function storedName(counter: string): string {
+  return sha256Hex(counter).slice(0, 40);
+}

@@ -1,48 +1,46 @@
 import { type Clock, systemClock } from '../platform/clock.js';
 import { type Demand, type Limiter, NOTHING_TAKEN, type Receipt, type Taken } from './limiter.js';
-import {
-  answerOf,
-  bucketAt,
-  type BucketUse,
-  firstCounted,
-  receiptOf,
-  SUB_BUCKETS,
-  startOf,
-} from './sliding-window.js';
+import { answerOf, bucketAt, firstCounted, receiptOf, type Uses } from './sliding-window.js';
 
 interface Counter {
-  readonly buckets: Map<number, number>;
-  /** Nothing in it counts from here on. */
-  deadAt: number;
+  readonly name: string;
+  readonly periodMs: number;
+  /** The earliest sub-bucket first. */
+  readonly uses: { readonly bucket: number; used: number }[];
 }
 
-/** Counters below this are not worth looking for dead ones. */
-const SWEEP_FROM = 1_000;
+const UNUSED: Uses = [];
+
+/**
+ * Counters looked at for each unit that is taken, to find those that no longer count: what is held
+ * stays within a few times what counts, and no check waits for a look through all of it.
+ */
+const SWEPT_AT_ONCE = 2;
 
 /** Counts in this process: for a single server, and for the tests of bundles. */
 class MemoryLimiter implements Limiter {
   readonly #clock: Clock;
   readonly #counters = new Map<string, Counter>();
-  #sweepAt = SWEEP_FROM;
+  /** Where the look through the counters has come to. */
+  #sweep = this.#counters.values();
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
-  async take(demands: readonly Demand[]): Promise<Taken> {
+  take(demands: readonly Demand[]): Taken {
     return this.#answer(demands, true);
   }
 
-  async peek(demands: readonly Demand[]): Promise<Taken> {
+  peek(demands: readonly Demand[]): Taken {
     return this.#answer(demands, false);
   }
 
   async giveBack(receipt: Receipt): Promise<void> {
     for (const { counter, bucket } of receipt) {
-      const buckets = this.#counters.get(counter)?.buckets;
-      const used = buckets?.get(bucket) ?? 0;
-      if (used > 1) buckets?.set(bucket, used - 1);
-      else buckets?.delete(bucket);
+      const uses = this.#counters.get(counter)?.uses;
+      const use = uses?.find((one) => one.bucket === bucket);
+      if (use !== undefined && use.used > 0) use.used -= 1;
     }
   }
 
@@ -54,39 +52,54 @@ class MemoryLimiter implements Limiter {
   #answer(demands: readonly Demand[], spend: boolean): Taken {
     if (demands.length === 0) return NOTHING_TAKEN;
     const now = this.#clock.now();
-    const readings = demands.map((demand) => ({ demand, uses: this.#usesOf(demand.counter) }));
+    const readings = demands.map((demand) => ({
+      demand,
+      uses: this.#counters.get(demand.counter)?.uses ?? UNUSED,
+    }));
     const answer = answerOf(readings, now);
     if (!answer.allowed || !spend) return { ...answer, receipt: [] };
-    for (const demand of demands) this.#add(demand, now);
-    this.#sweep(now);
+    for (const demand of demands) {
+      this.#sweepSome(now);
+      addOne(this.#counterOf(demand), now);
+    }
     return { ...answer, receipt: receiptOf(demands, now) };
   }
 
-  #usesOf(counter: string): BucketUse[] {
-    return [...(this.#counters.get(counter)?.buckets ?? [])];
+  #counterOf({ counter: name, periodMs }: Demand): Counter {
+    const known = this.#counters.get(name);
+    if (known !== undefined) return known;
+    const made = { name, periodMs, uses: [] };
+    this.#counters.set(name, made);
+    return made;
   }
 
-  #add({ counter, periodMs }: Demand, now: number): void {
-    const bucket = bucketAt(now, periodMs);
-    let entry = this.#counters.get(counter);
-    if (entry === undefined) {
-      entry = { buckets: new Map(), deadAt: 0 };
-      this.#counters.set(counter, entry);
+  #sweepSome(now: number): void {
+    for (let left = SWEPT_AT_ONCE; left > 0; left -= 1) {
+      const { done, value } = this.#sweep.next();
+      if (done) {
+        this.#sweep = this.#counters.values();
+        return;
+      }
+      if (isOver(value, now)) this.#counters.delete(value.name);
     }
-    const first = firstCounted(now, periodMs);
-    for (const index of entry.buckets.keys()) if (index < first) entry.buckets.delete(index);
-    entry.buckets.set(bucket, (entry.buckets.get(bucket) ?? 0) + 1);
-    entry.deadAt = Math.max(entry.deadAt, startOf(bucket + SUB_BUCKETS + 1, periodMs));
   }
+}
 
-  /** Looks through all counters whenever their number has doubled: a constant cost for each taking. */
-  #sweep(now: number): void {
-    if (this.#counters.size < this.#sweepAt) return;
-    for (const [name, { deadAt }] of this.#counters) {
-      if (deadAt <= now) this.#counters.delete(name);
-    }
-    this.#sweepAt = Math.max(SWEEP_FROM, this.#counters.size * 2);
-  }
+function addOne({ uses, periodMs }: Counter, now: number): void {
+  const first = firstCounted(now, periodMs);
+  while ((uses[0]?.bucket ?? first) < first) uses.shift();
+  const bucket = bucketAt(now, periodMs);
+  // The last one, or further in where the clock was set back.
+  const at = uses.findLastIndex((use) => use.bucket <= bucket);
+  const use = uses[at];
+  if (use?.bucket === bucket) use.used += 1;
+  else uses.splice(at + 1, 0, { bucket, used: 1 });
+}
+
+/** Whether nothing in a counter counts any more. */
+function isOver({ uses, periodMs }: Counter, now: number): boolean {
+  const last = uses.at(-1);
+  return last === undefined || last.bucket < firstCounted(now, periodMs);
 }
 
 /** A limiter whose counters live and end with the process. */

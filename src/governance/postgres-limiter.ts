@@ -1,14 +1,21 @@
 import { sql } from 'kysely';
 import type { Clock } from '../platform/clock.js';
 import type { Database } from '../platform/database.js';
-import { type Demand, type Limiter, NOTHING_TAKEN, type Receipt, type Taken } from './limiter.js';
-import { answerOf, type BucketUse, receiptOf } from './sliding-window.js';
+import {
+  type Demand,
+  type Limiter,
+  NOTHING_TAKEN,
+  type Receipt,
+  storedName,
+  type Taken,
+} from './limiter.js';
+import { answerOf, inOrder, receiptOf, type Uses } from './sliding-window.js';
 
 /** What `take_limits` (migration 0005) answers. */
 interface Found {
   readonly now: number;
-  /** For each demand, in order. */
-  readonly uses: readonly (readonly BucketUse[])[];
+  /** For each demand, in order; its sub-buckets are in none. */
+  readonly uses: readonly (readonly (readonly [bucket: number, used: number])[])[];
 }
 
 /** Counts in an unlogged table: one statement for a check, exact however many servers ask. */
@@ -37,7 +44,7 @@ class PostgresLimiter implements Limiter {
         SELECT c.counter, c.bucket
           FROM limit_counters AS c
           JOIN unnest(
-            ${receipt.map(({ counter }) => counter)}::text[],
+            ${receipt.map(({ counter }) => storedName(counter))}::text[],
             ${receipt.map(({ bucket }) => bucket)}::bigint[]
           ) AS r (counter, bucket) ON c.counter = r.counter AND c.bucket = r.bucket
          ORDER BY c.counter, c.bucket
@@ -55,16 +62,23 @@ class PostgresLimiter implements Limiter {
       SELECT take_limits(
         ${spend},
         ${this.#clock?.now() ?? null}::bigint,
-        ${demands.map(({ counter }) => counter)}::text[],
+        ${demands.map(({ counter }) => storedName(counter))}::text[],
         ${demands.map(({ periodMs }) => periodMs)}::bigint[],
         ${demands.map(({ count }) => count)}::bigint[]
       ) AS found`.execute(this.#database);
     const found = rows[0]?.found;
     if (found === undefined) throw new TypeError('`take_limits` answers with one row');
-    const readings = demands.map((demand, index) => ({ demand, uses: found.uses[index] ?? [] }));
+    const readings = demands.map((demand, index) => ({
+      demand,
+      uses: usesIn(found.uses[index] ?? []),
+    }));
     const answer = answerOf(readings, found.now);
     return { ...answer, receipt: answer.allowed && spend ? receiptOf(demands, found.now) : [] };
   }
+}
+
+function usesIn(rows: readonly (readonly [bucket: number, used: number])[]): Uses {
+  return inOrder(rows.map(([bucket, used]) => ({ bucket, used })));
 }
 
 /** A limiter whose counters are shared by all servers of a database. Its clock unless one is given. */

@@ -1,6 +1,5 @@
 import { Type } from '@sinclair/typebox';
-import { canonicalJson, sha256Hex } from '../platform/json.js';
-import type { Check, JsonValue } from '../vocabulary.js';
+import type { Check } from '../vocabulary.js';
 import type { Applied, Limit, Per, RateLimitRule, RateTerms } from './governance-rule.js';
 import type { KindOfRule, TellFault } from './kind.js';
 import type { Demand } from './limiter.js';
@@ -94,33 +93,46 @@ export function demandsOf(
   check: Check,
   roles: readonly string[],
 ): Demand[] {
-  return applied.flatMap(({ rule }) =>
-    rule.rate.limits.map(({ per, count }) => ({
-      ruleId: rule.id,
-      tenant: check.tenant,
-      counter: counterOf(check, rule, per),
-      periodMs: PERIODS[per],
-      count: countFor(rule.rate, per, roles) ?? count,
-    })),
-  );
+  const demands: Demand[] = [];
+  for (const { rule } of applied) {
+    const counted = countedBy(check, rule);
+    for (const { per, count } of rule.rate.limits) {
+      demands.push({
+        ruleId: rule.id,
+        tenant: check.tenant,
+        counter: `${counted},"${per}"]`,
+        periodMs: PERIODS[per],
+        count: countFor(rule.rate, per, roles) ?? count,
+      });
+    }
+  }
+  return demands;
 }
 
 function countFor({ byRole }: RateTerms, per: Per, roles: readonly string[]): number | undefined {
-  const counts = roles.flatMap((role) =>
-    (Object.hasOwn(byRole, role) ? (byRole[role] ?? []) : [])
-      .filter((limit) => limit.per === per)
-      .map(({ count }) => count),
-  );
-  return counts.length === 0 ? undefined : Math.max(...counts);
+  let largest: number | undefined;
+  for (const role of roles) {
+    if (!Object.hasOwn(byRole, role)) continue;
+    const own = byRole[role]?.find((limit) => limit.per === per);
+    if (own !== undefined) largest = Math.max(largest ?? 0, own.count);
+  }
+  return largest;
 }
 
-/** Hashed, so that no id can be made to look like two, and none is readable in a store of counters. */
-function counterOf({ tenant, subject, resource }: Check, rule: RateLimitRule, per: Per): string {
-  const { key } = rule.rate;
-  const by: Record<RateTerms['key'], JsonValue> = {
-    subject: ['subject', subject.type, subject.id],
-    resource: ['resource', resource.type, resource.id],
-    tenant: ['tenant'],
-  };
-  return sha256Hex(canonicalJson([tenant, rule.id, by[key], per])).slice(0, 40);
+/** What a rule counts a check by, as JSON: the beginning of the names of its counters. */
+function countedBy({ tenant, subject, resource }: Check, { id, rate }: RateLimitRule): string {
+  const start = `[${quoted(tenant)},${quoted(id)}`;
+  switch (rate.key) {
+    case 'subject':
+      return `${start},["subject",${quoted(subject.type)},${quoted(subject.id)}]`;
+    case 'resource':
+      return `${start},["resource",${quoted(resource.type)},${quoted(resource.id)}]`;
+    case 'tenant':
+      return `${start},["tenant"]`;
+  }
+}
+
+/** A text as JSON has it, canonical too. */
+function quoted(text: string): string {
+  return JSON.stringify(text);
 }

@@ -1,7 +1,14 @@
 import type { Clock } from '../platform/clock.js';
 import type { RedisClient } from '../platform/redis.js';
-import { type Demand, type Limiter, NOTHING_TAKEN, type Receipt, type Taken } from './limiter.js';
-import { answerOf, type BucketUse, receiptOf } from './sliding-window.js';
+import {
+  type Demand,
+  type Limiter,
+  NOTHING_TAKEN,
+  type Receipt,
+  storedName,
+  type Taken,
+} from './limiter.js';
+import { answerOf, type BucketUse, inOrder, receiptOf, type Uses } from './sliding-window.js';
 
 /**
  * The formula of `sliding-window.ts`. A counter is a hash: number of the sub-bucket → taken in it.
@@ -110,21 +117,24 @@ class RedisLimiter implements Limiter {
       this.#clock?.now() ?? -1,
       ...demands.flatMap(({ periodMs, count }) => [periodMs, count]),
     );
-    const readings = demands.map((demand, index) => ({ demand, uses: pairs(found[index] ?? []) }));
+    const readings = demands.map((demand, index) => ({ demand, uses: usesIn(found[index] ?? []) }));
     const answer = answerOf(readings, now);
     return { ...answer, receipt: answer.allowed && spend ? receiptOf(demands, now) : [] };
   }
 
   /** The tenant in braces keeps the counters of a check on one node of a cluster. */
   #keyOf({ tenant, counter }: { readonly tenant: string; readonly counter: string }): string {
-    return `${this.#prefix}{${tenant}}:${counter}`;
+    return `${this.#prefix}{${tenant}}:${storedName(counter)}`;
   }
 }
 
-function pairs(flat: readonly string[]): BucketUse[] {
+/** The fields of a hash and their values, one after the other, in no order. */
+function usesIn(flat: readonly string[]): Uses {
   const uses: BucketUse[] = [];
-  for (let i = 0; i + 1 < flat.length; i += 2) uses.push([Number(flat[i]), Number(flat[i + 1])]);
-  return uses;
+  for (let i = 0; i + 1 < flat.length; i += 2) {
+    uses.push({ bucket: Number(flat[i]), used: Number(flat[i + 1]) });
+  }
+  return inOrder(uses);
 }
 
 /** A limiter whose counters are shared by all servers of a Redis. */

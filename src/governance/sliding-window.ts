@@ -8,7 +8,13 @@ import type { Demand, Receipt, Taken, TightestLimit } from './limiter.js';
 export const SUB_BUCKETS = 60;
 
 /** What was taken in one sub-bucket. */
-export type BucketUse = readonly [index: number, used: number];
+export interface BucketUse {
+  readonly bucket: number;
+  readonly used: number;
+}
+
+/** What was taken from one counter, the earliest sub-bucket first. */
+export type Uses = readonly BucketUse[];
 
 /** The number of the sub-bucket that holds an instant. */
 export function bucketAt(now: number, periodMs: number): number {
@@ -25,33 +31,34 @@ export function firstCounted(now: number, periodMs: number): number {
   return bucketAt(now, periodMs) - SUB_BUCKETS;
 }
 
-/** How many are taken in the window that ends now. Ahead of now counts too: clocks differ. */
-export function usedIn(uses: readonly BucketUse[], now: number, periodMs: number): number {
-  const first = firstCounted(now, periodMs);
-  return uses.reduce((sum, [index, used]) => (index >= first ? sum + used : sum), 0);
+/** What stores answer with, as the formula reads it: in order. */
+export function inOrder(uses: BucketUse[]): Uses {
+  return uses.sort((a, b) => a.bucket - b.bucket);
 }
 
-/**
- * Seconds, whole and at least 1, until at most `most` of what is taken still counts: until a unit
- * frees for `most = count - 1`.
- */
-export function secondsUntil(
-  most: number,
-  uses: readonly BucketUse[],
-  now: number,
-  periodMs: number,
-): number {
+/** How many are taken in the window that ends now. Ahead of now counts too: clocks differ. */
+export function usedIn(uses: Uses, now: number, periodMs: number): number {
   const first = firstCounted(now, periodMs);
-  const counted = uses.filter(([index]) => index >= first).sort(([a], [b]) => a - b);
-  let left = counted.reduce((sum, [, used]) => sum + used, 0);
-  let free = now;
-  for (const [index, used] of counted) {
-    if (left <= most) break;
+  let sum = 0;
+  for (const { bucket, used } of uses) if (bucket >= first) sum += used;
+  return sum;
+}
+
+/** The sub-bucket with which so many units at least are out of the window. */
+function bucketFreeing(units: number, uses: Uses, first: number): number | undefined {
+  let left = units;
+  for (const { bucket, used } of uses) {
+    if (bucket < first) continue;
     left -= used;
-    // A bucket is no longer counted when the one 61 after it begins.
-    free = startOf(index + SUB_BUCKETS + 1, periodMs);
+    if (left <= 0) return bucket;
   }
-  return Math.max(1, Math.ceil((free - now) / 1_000));
+  return undefined;
+}
+
+/** Seconds, whole and at least 1, until a sub-bucket no longer counts: until the one 61 after it begins. */
+function secondsUntilOut(bucket: number, now: number, periodMs: number): number {
+  const out = startOf(bucket + SUB_BUCKETS + 1, periodMs);
+  return Math.max(1, Math.ceil((out - now) / 1_000));
 }
 
 /** What is taken when demands are met at an instant. */
@@ -66,7 +73,7 @@ export function receiptOf(demands: readonly Demand[], now: number): Receipt {
 /** What a store found for one demand, before anything was taken. */
 export interface Reading {
   readonly demand: Demand;
-  readonly uses: readonly BucketUse[];
+  readonly uses: Uses;
 }
 
 /**
@@ -74,34 +81,50 @@ export interface Reading {
  * it has counted by.
  */
 export function answerOf(readings: readonly Reading[], now: number): Omit<Taken, 'receipt'> {
-  const judged = readings.map((reading) => ({ ...reading, used: usedOf(reading, now) }));
-  const refused = judged.filter(({ demand, used }) => used >= demand.count);
-  const allowed = refused.length === 0;
-  const limits = (allowed ? judged : refused).map((entry) => limitOf(entry, now, allowed));
-  const tightest = limits.sort((a, b) => a.remaining - b.remaining || b.reset - a.reset)[0];
-  return {
-    allowed,
-    refused: [...new Set(refused.map(({ demand }) => demand.ruleId))],
-    ...(tightest === undefined ? {} : { tightest }),
-    ...(allowed || tightest === undefined ? {} : { retryAfter: tightest.reset }),
-  };
+  const refusing = readings.filter(({ demand, uses }) => leftAfter(demand, uses, now) < 0);
+  const limits =
+    refusing.length === 0
+      ? readings.map(({ demand, uses }) => limitAfter(demand, uses, now))
+      : refusing.map(({ demand, uses }) => limitReached(demand, uses, now));
+  const [first, ...others] = limits;
+  if (first === undefined) return { allowed: true, refused: [] };
+
+  const tightest = others.reduce(tighterOf, first);
+  if (refusing.length === 0) return { allowed: true, refused: [], tightest };
+  const refused = [...new Set(refusing.map(({ demand }) => demand.ruleId))];
+  return { allowed: false, refused, tightest, retryAfter: tightest.reset };
 }
 
-function usedOf({ demand, uses }: Reading, now: number): number {
-  return usedIn(uses, now, demand.periodMs);
+/** How many units are left once one more is taken; below 0, as many must free before. */
+function leftAfter({ count, periodMs }: Demand, uses: Uses, now: number): number {
+  return count - usedIn(uses, now, periodMs) - 1;
 }
 
-function limitOf(
-  { demand, uses, used }: Reading & { readonly used: number },
-  now: number,
-  allowed: boolean,
-): TightestLimit {
+/** Where a limit stands once one unit more was taken from it: in the sub-bucket of now. */
+function limitAfter(demand: Demand, uses: Uses, now: number): TightestLimit {
   const { count, periodMs, ruleId } = demand;
-  const after: readonly BucketUse[] = allowed ? [...uses, [bucketAt(now, periodMs), 1]] : uses;
+  const here = bucketAt(now, periodMs);
+  const oldest = bucketFreeing(1, uses, firstCounted(now, periodMs)) ?? here;
   return {
     limit: count,
-    remaining: allowed ? count - used - 1 : 0,
-    reset: secondsUntil(allowed ? used : count - 1, after, now, periodMs),
+    remaining: leftAfter(demand, uses, now),
+    reset: secondsUntilOut(Math.min(oldest, here), now, periodMs),
     ruleId,
   };
+}
+
+/** Where a limit stands that is reached, or is passed since it was lowered. */
+function limitReached(demand: Demand, uses: Uses, now: number): TightestLimit {
+  const { count, periodMs, ruleId } = demand;
+  const wanted = -leftAfter(demand, uses, now);
+  const last = bucketFreeing(wanted, uses, firstCounted(now, periodMs));
+  // What is used up was used in some sub-bucket.
+  const reset = secondsUntilOut(last ?? bucketAt(now, periodMs), now, periodMs);
+  return { limit: count, remaining: 0, reset, ruleId };
+}
+
+/** The one that leaves less, or as much for longer. */
+function tighterOf(a: TightestLimit, b: TightestLimit): TightestLimit {
+  const difference = a.remaining - b.remaining || b.reset - a.reset;
+  return difference <= 0 ? a : b;
 }

@@ -5,14 +5,15 @@ import { describe } from '../describe.js';
 /** Every time-window rule that applies must have an open window. */
 export function checkTimeWindow(evaluation: Evaluation): Verdict | undefined {
   const { applied, now, question, trace } = evaluation;
-  const closed = applied['time-window'].filter((entry) => {
+  const entries = applied['time-window'];
+  if (entries.length === 0) return undefined;
+
+  const closed = entries.filter((entry) => {
     const open = isOpen(entry.rule.windows, now);
     note(evaluation, entry, open ? 'passed' : 'denied');
     return !open;
   });
-  if (applied['time-window'].length > 0) {
-    trace.push({ step: 'time-window', outcome: closed.length > 0 ? 'denied' : 'passed' });
-  }
+  trace.push({ step: 'time-window', outcome: closed.length > 0 ? 'denied' : 'passed' });
   if (closed.length === 0) return undefined;
 
   // The rules open at different times: the check is worth repeating when the last of them opens.

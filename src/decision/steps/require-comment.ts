@@ -5,15 +5,17 @@ import { describe } from '../describe.js';
 /** Every require-comment rule that applies must be met by `context.comment`. */
 export function requireComment(evaluation: Evaluation): Verdict | undefined {
   const { applied, question, trace } = evaluation;
+  const entries = applied['require-comment'];
+  if (entries.length === 0) return undefined;
+
   const { comment } = question.check.context;
-  const faults = applied['require-comment'].flatMap((entry) => {
+  const faults: string[] = [];
+  for (const entry of entries) {
     const fault = commentFault(entry.rule.comment, comment);
     note(evaluation, entry, fault === undefined ? 'passed' : 'denied', fault);
-    return fault === undefined ? [] : [fault];
-  });
-  if (applied['require-comment'].length > 0) {
-    trace.push({ step: 'require-comment', outcome: faults.length > 0 ? 'denied' : 'passed' });
+    if (fault !== undefined) faults.push(fault);
   }
+  trace.push({ step: 'require-comment', outcome: faults.length > 0 ? 'denied' : 'passed' });
   if (faults.length === 0) return undefined;
   return {
     decision: 'deny',
