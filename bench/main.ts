@@ -1,25 +1,34 @@
 /**
- * Measures the server against its peers; see docs/performance.md.
+ * Measures the server against its peers; docs/performance.md says how to read the figures.
  *
- *   npm run bench                      every suite, tables on standard output, JSON in bench/results/
+ *   npm run bench                      every suite: tables on standard output, JSON in bench/results/
  *   npm run bench -- http peers        these suites
  *   npm run bench -- http --quick      a first look, in seconds
  *   npm run bench -- http --checkout DIR --rules 100     the server built in another checkout
+ *   npm run bench -- --write-docs      every suite and a profile, into docs/performance.md too
  *   npm run bench -- profile …         where the processor time goes; see profile.ts
  */
 import { parseArgs } from 'node:util';
+import { writeParts } from './document.js';
 import { profileServer, profileTable, readProfile, summarize } from './profile.js';
-import { describeMachine, type SuiteResult, suiteTable, writeReport } from './report.js';
+import {
+  describeMachine,
+  machineText,
+  type SuiteResult,
+  suiteText,
+  writeReport,
+} from './report.js';
 import { batch } from './suites/batch.js';
 import { buffered } from './suites/buffered.js';
 import { engine } from './suites/engine.js';
 import { growth } from './suites/growth.js';
 import { http } from './suites/http.js';
 import { load } from './suites/load.js';
-import { workers } from './suites/workers.js';
+import { peers } from './suites/peers.js';
 import type { RunOptions, Suite } from './suites/suite.js';
+import { workers } from './suites/workers.js';
 
-const SUITES: readonly Suite[] = [engine, http, buffered, batch, growth, workers, load];
+const SUITES: readonly Suite[] = [engine, http, buffered, batch, growth, workers, peers, load];
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -27,6 +36,7 @@ const { values, positionals } = parseArgs({
     quick: { type: 'boolean', default: false },
     checkout: { type: 'string' },
     rules: { type: 'string' },
+    'write-docs': { type: 'boolean', default: false },
   },
 });
 
@@ -37,34 +47,46 @@ const options: RunOptions = {
   tell: (message) => void process.stderr.write(`${message}\n`),
 };
 
-if (positionals[0] === 'profile') await profile(positionals[1]);
-else await runSuites(chosenSuites(positionals));
+/** What goes into the document, by its place there. */
+const parts = new Map<string, string>();
 
-async function profile(file: string | undefined): Promise<void> {
+if (values['write-docs'] && values.quick) {
+  throw new Error('a quick run is not for the record: leave out `--quick` or `--write-docs`');
+}
+const [first, file] = positionals;
+if (first === 'profile') await profile(file);
+else await runSuites(chosenSuites(positionals));
+if (first === undefined && values['write-docs']) await profile(undefined);
+if (values['write-docs']) await writeParts(parts);
+
+async function profile(from: string | undefined): Promise<void> {
   const summary =
-    file === undefined
+    from === undefined
       ? await profileServer(options.checkout, options.rules)
-      : summarize(await readProfile(file));
-  print(profileTable(summary));
+      : summarize(await readProfile(from));
+  const text = profileTable(summary);
+  print(text);
+  parts.set('profile', text);
 }
 
 async function runSuites(suites: readonly Suite[]): Promise<void> {
+  const machine = describeMachine(options.checkout);
   const results: SuiteResult[] = [];
-  for (const suite of suites) {
-    options.tell(`${suite.name} …`);
-    const result = { suite: suite.name, title: suite.title, ...(await suite.run(options)) };
-    print(`\n## ${result.title}\n\n${suiteTable(result)}`);
+  for (const { name, title, run } of suites) {
+    options.tell(`${name} …`);
+    const result = { suite: name, title, ...(await run(options)) };
     results.push(result);
+    parts.set(name, `${suiteText(result)}\n\n${machineText(machine)}`);
+    print(`\n${title}\n\n${suiteText(result)}`);
   }
-  const file = await writeReport({ machine: describeMachine(), suites: results });
-  print(`\nwritten to ${file}`);
+  print(`\nwritten to ${await writeReport({ machine, suites: results })}`);
 }
 
 function chosenSuites(names: readonly string[]): readonly Suite[] {
   const unknown = names.filter((name) => SUITES.every((suite) => suite.name !== name));
   if (unknown.length > 0) {
     const known = SUITES.map(({ name }) => name).join(', ');
-    throw new Error(`no suite is called ${unknown.join(', ')}; there are: ${known}`);
+    throw new Error(`no suite is called ${unknown.join(', ')}; there are: ${known}, profile`);
   }
   return names.length === 0 ? SUITES : SUITES.filter(({ name }) => names.includes(name));
 }

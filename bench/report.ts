@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { mkdir, writeFile } from 'node:fs/promises';
-import { arch, cpus, platform, release, totalmem } from 'node:os';
+import { arch, cpus, loadavg, platform, release, totalmem } from 'node:os';
+import { HERE } from './checkout.js';
 import type { Spread } from './measure.js';
 
 /** A bound that a figure's median should keep. */
@@ -31,6 +32,8 @@ export interface SuiteResult {
 export interface Machine {
   readonly at: string;
   readonly commit: string;
+  /** Processes that ran or wanted to, over 1, 5 and 15 minutes before: near 0, the machine was quiet. */
+  readonly load: readonly number[];
   readonly node: string;
   readonly system: string;
   readonly processor: string;
@@ -43,12 +46,16 @@ export interface Report {
   readonly suites: readonly SuiteResult[];
 }
 
-/** This machine, and the commit that is checked out. */
-export function describeMachine(): Machine {
+/** This machine as it is now, and the commit that is checked out. */
+export function describeMachine(checkout = HERE): Machine {
   const all = cpus();
   return {
     at: new Date().toISOString(),
-    commit: execFileSync('git', ['describe', '--always', '--dirty'], { encoding: 'utf8' }).trim(),
+    commit: execFileSync('git', ['describe', '--always', '--dirty'], {
+      cwd: checkout,
+      encoding: 'utf8',
+    }).trim(),
+    load: loadavg().map((load) => Number(load.toFixed(1))),
     node: process.version,
     system: `${platform()} ${release()} ${arch()}`,
     processor: `${all.length} × ${all[0]?.model.trim() ?? 'unknown'}`,
@@ -65,25 +72,36 @@ export async function writeReport(report: Report): Promise<string> {
   return file.pathname;
 }
 
-/** The figures of a suite as a Markdown table, the notes below. */
-export function suiteTable({ figures, notes }: SuiteResult): string {
+/** The figures of a suite as Markdown tables, those with a goal first, and its notes. */
+export function suiteText({ figures, notes }: SuiteResult): string {
   const rows = figures.map(({ what, value, unit, goal }) => [
     what,
     written(value.median, unit),
     `${written(value.min, unit)} – ${written(value.max, unit)}`,
-    goal === undefined ? '' : goalText(goal, unit),
-    goal === undefined ? '' : isMet(value, goal) ? 'met' : '**not met**',
+    ...(goal === undefined
+      ? []
+      : [goalText(goal, unit), isMet(value, goal) ? 'met' : '**not met**']),
   ]);
-  const table = [['what', 'median', 'min – max', 'goal', ''], ...rows];
-  const widths = [0, 1, 2, 3, 4].map((column) =>
-    Math.max(...table.map((row) => (row[column] ?? '').length), 3),
+  const withGoal = rows.filter((row) => row.length > 3);
+  const without = rows.filter((row) => row.length === 3);
+  return [
+    table(['what', 'median', 'min – max', 'goal', ''], withGoal),
+    table(['measured along', 'median', 'min – max'], without),
+    notes.map((note) => `- ${note}`).join('\n'),
+  ]
+    .filter((text) => text !== '')
+    .join('\n\n');
+}
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  if (rows.length === 0) return '';
+  const widths = head.map((_, column) =>
+    Math.max(3, ...[head, ...rows].map((row) => row[column]?.length ?? 0)),
   );
-  const line = (row: readonly string[]): string =>
-    `| ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(' | ')} |`;
-  const rule = `| ${widths.map((width) => '-'.repeat(width)).join(' | ')} |`;
-  const [head = [], ...body] = table;
-  const lines = rows.length === 0 ? [] : [line(head), rule, ...body.map(line), ''];
-  return [...lines, ...notes.map((note) => `- ${note}`)].join('\n').trimEnd();
+  const line = (cells: readonly string[]): string =>
+    `| ${cells.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(' | ')} |`;
+  const rule = line(widths.map((width) => '-'.repeat(width)));
+  return [line(head), rule, ...rows.map(line)].join('\n');
 }
 
 /** Whether the median keeps the bound. What could not be measured does not. */
@@ -101,4 +119,19 @@ function written(value: number, unit: Unit): string {
   const digits = Math.abs(value) >= 100 ? 0 : Math.abs(value) >= 10 ? 1 : 2;
   const number = value.toLocaleString('en', { maximumFractionDigits: digits });
   return unit === '/s' ? `${number}/s` : `${number} ${unit}`;
+}
+
+/** The machine in one line, to stand under a table. */
+export function machineText({
+  at,
+  commit,
+  node,
+  system,
+  processor,
+  memory,
+  load,
+}: Machine): string {
+  const when = `${at.slice(0, 16).replace('T', ' ')} UTC`;
+  const quiet = `load before ${load.join(', ')}`;
+  return `Taken ${when} at \`${commit}\`: Node ${node}, ${system}, ${processor}, ${memory}, ${quiet}.`;
 }

@@ -14,12 +14,12 @@ export async function startBare(model: Target): Promise<Peer> {
     command: process.execPath,
     args: ['--import', TSX, MAIN],
     env: { BARE_ANSWER: JSON.stringify(await answerOf(model)) },
-    ready: /^listening on (http:\/\/\S+)$/,
+    says: /^listening on (http:\/\/\S+)$/,
   });
   return {
     name: 'bare node:http',
     pid: server.pid,
-    target: { ...model, origin: server.match[1] ?? '' },
+    target: { ...model, origin: server.said },
     stop: () => server.stop(),
   };
 }

@@ -45,7 +45,7 @@ export async function startCountersign(options: CountersignOptions): Promise<Cou
   await writeBundle(join(folder, 'policies'), options);
   const rootKey = randomBytes(24).toString('hex');
   const server = await launch(folder, rootKey, options);
-  const origin = server.match[1] ?? '';
+  const origin = server.said;
   const target = targetOf(options, origin, await makeServiceKey(origin, rootKey));
   return {
     name: `audit ${options.audit}`,
@@ -83,7 +83,7 @@ function launch(folder: string, rootKey: string, options: CountersignOptions) {
       COUNTERSIGN_WORKERS: String(workers),
       ...(databaseUrl === undefined ? {} : { DATABASE_URL: databaseUrl }),
     },
-    ready: /^listening on (http:\/\/\S+)$/,
+    says: /^listening on (http:\/\/\S+)$/,
   });
 }
 

@@ -1,37 +1,40 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
+import { setTimeout as delay } from 'node:timers/promises';
 
-/** A child process that has said that it is ready. */
+/** A child process that has said, or shown, that it is ready. */
 export interface ReadyProcess {
   readonly pid: number;
-  /** The line that said so, matched. */
-  readonly match: RegExpExecArray;
+  /** The first group of `Launch.says`, empty without one. */
+  readonly said: string;
   /** SIGTERM, then waits for its end. */
   stop(): Promise<void>;
 }
 
-/** How a process is started. */
-export interface Launch {
+/** How a process is started, and how it is known to be ready. */
+export type Launch = {
   readonly command: string;
   readonly args: readonly string[];
   readonly cwd?: string;
   readonly env?: Readonly<Record<string, string>>;
-  /** What it writes, on standard output or error, once it is ready. */
-  readonly ready: RegExp;
-}
+} & (
+  | {
+      /** A line that it writes. */
+      readonly says: RegExp;
+    }
+  | {
+      /** An address that answers with 200. */
+      readonly answers: string;
+    }
+);
 
 /**
- * Starts a process and waits until it says that it is ready. It is ended with this one, however that
- * ends. Throws, with what it last wrote, where it ends first.
+ * Starts a process and waits until it is ready. It is ended with this one, however that ends. Throws,
+ * with what it last wrote, where it ends first.
  */
-export async function startProcess({
-  command,
-  args,
-  cwd,
-  env = {},
-  ready,
-}: Launch): Promise<ReadyProcess> {
+export async function startProcess(launch: Launch): Promise<ReadyProcess> {
+  const { command, args, cwd, env = {} } = launch;
   const child = spawn(command, args, {
     cwd,
     env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...env },
@@ -40,10 +43,13 @@ export async function startProcess({
   const kill = (): void => void child.kill('SIGKILL');
   process.once('exit', kill);
   const ended = once(child, 'close').then(() => void process.off('exit', kill));
-  const match = await untilReady(child, ready, ended);
+  const said = await Promise.race([
+    'says' in launch ? untilSaid(child, launch.says) : untilAnswered(launch.answers),
+    failure(child, ended),
+  ]);
   return {
     pid: child.pid ?? 0,
-    match,
+    said,
     stop: async () => {
       child.kill('SIGTERM');
       await ended;
@@ -51,22 +57,35 @@ export async function startProcess({
   };
 }
 
-function untilReady(
-  child: ChildProcess,
-  ready: RegExp,
-  ended: Promise<void>,
-): Promise<RegExpExecArray> {
-  return new Promise((resolve, reject) => {
-    let last: string[] = [];
-    for (const stream of [child.stdout, child.stderr]) {
-      if (stream === null) continue;
-      createInterface({ input: stream }).on('line', (line) => {
-        last = [...last.slice(-20), line];
-        const match = ready.exec(line);
-        if (match !== null) resolve(match);
-      });
-    }
-    const command = child.spawnargs.slice(0, 3).join(' ');
-    ended.then(() => reject(new Error(`${command} ended:\n${last.join('\n')}`)), reject);
+function untilSaid(child: ChildProcess, pattern: RegExp): Promise<string> {
+  return new Promise((resolve) => {
+    eachLine(child, (line) => {
+      const match = pattern.exec(line);
+      if (match !== null) resolve(match[1] ?? '');
+    });
   });
+}
+
+async function untilAnswered(url: string): Promise<string> {
+  for (;;) {
+    const answer = await fetch(url).catch(() => undefined);
+    if (answer?.ok) return '';
+    await delay(50);
+  }
+}
+
+async function failure(child: ChildProcess, ended: Promise<void>): Promise<never> {
+  const last: string[] = [];
+  eachLine(child, (line) => {
+    last.push(line);
+    if (last.length > 20) last.shift();
+  });
+  await ended;
+  throw new Error(`${child.spawnargs.join(' ')} ended:\n${last.join('\n')}`);
+}
+
+function eachLine(child: ChildProcess, take: (line: string) => void): void {
+  for (const stream of [child.stdout, child.stderr]) {
+    if (stream !== null) createInterface({ input: stream }).on('line', take);
+  }
 }

@@ -33,9 +33,8 @@ export const load: Suite = {
         databaseUrl: postgres.url,
       });
       tell('  adding rules');
-      const added = await addRules(server, postgres.url, quick ? 5 : 30).finally(() =>
-        server.stop(),
-      );
+      const added = await addRules(server, postgres.url, quick ? 5 : 30);
+      await server.stop();
       tell('  loading');
       const loads = await repeat(quick ? 1 : 5, async () => {
         const args = ['--expose-gc', '--import', TSX, PROBE, postgres.url, checkout];
