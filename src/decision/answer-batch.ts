@@ -1,5 +1,7 @@
 import { InvalidRequest } from '../errors.js';
 import type { Caller } from '../identity/caller.js';
+import type { Eventual } from '../platform/eventual.js';
+import { takeTurns } from '../platform/turns.js';
 import type { Snapshot } from '../policy/snapshot.js';
 import type { Answer, AnswerBody } from './answer.js';
 import { authorizeQuestion, type Origin } from './authorize-question.js';
@@ -9,6 +11,9 @@ import { readPolicy } from './read-policy.js';
 
 /** Items of one batch that may open approvals. */
 const MAX_OPENINGS = 20;
+
+/** Items decided between two looks at the time. */
+const ITEMS_OF_A_LOOK = 32;
 
 /** One place of a batch's results: the answer, or a problem document that says why there is none. */
 export type BatchResult = AnswerBody | { readonly error: object };
@@ -20,15 +25,15 @@ export interface BatchAnswer {
   readonly revision: number;
 }
 
-/** An item that was decided; its answer may be given once `recorded` has resolved. */
-export interface DecidedItem {
-  readonly answer: Answer;
-  readonly recorded: Promise<void>;
-}
-
-/** How the items of a batch are answered. */
-export interface ItemAnswering {
-  decide(reading: Reading): Promise<DecidedItem>;
+/** What the items of a batch are answered by. */
+export interface BatchContext {
+  readonly origin: Origin;
+  /** In force when the batch begins. */
+  readonly policy: Snapshot;
+  /** Decides without waiting for the record. */
+  decide(reading: Reading): Eventual<Answer>;
+  /** The record of the latest decision, to be awaited; undefined where it is kept already. */
+  recorded(): Promise<void> | undefined;
   /** The problem document of an error. */
   describeError(error: unknown): object;
 }
@@ -40,55 +45,63 @@ export interface ItemAnswering {
  */
 export async function answerBatch(
   caller: Caller,
-  { checks, defaults }: BatchBody,
-  { origin, policy, answering }: { origin: Origin; policy: Snapshot; answering: ItemAnswering },
+  checks: BatchBody['checks'],
+  defaults: BatchBody['defaults'],
+  context: BatchContext,
 ): Promise<BatchAnswer> {
-  const readings = checks.map((item) => {
-    try {
-      return readPolicy(authorizeQuestion(caller, parseBatchItem(item, defaults), origin), policy);
-    } catch (error) {
-      return { error: answering.describeError(error) };
+  const { policy } = context;
+  const { revision } = policy;
+  const readings = checks.map((item) => readItem(caller, item, defaults, context));
+  const results: BatchResult[] = [];
+  const records: Promise<void>[] = [];
+  const turns = takeTurns();
+  for (const [index, reading] of readings.entries()) {
+    if (index % ITEMS_OF_A_LOOK === 0 && turns.isOver()) await turns.next();
+    if ('error' in reading) {
+      results.push(reading);
+      continue;
     }
-  });
-  const decided: (DecidedItem | { readonly error: object })[] = [];
-  for (const reading of readings) {
-    decided.push('error' in reading ? reading : await decideItem(reading, answering));
+    try {
+      const answer = context.decide(reading);
+      results.push((answer instanceof Promise ? await answer : answer).body);
+    } catch (error) {
+      results.push({ error: context.describeError(error) });
+      continue;
+    }
+    const record = context.recorded();
+    if (record !== undefined) {
+      records.push(
+        record.catch((error: unknown) => {
+          // An answer whose record is not kept must not be given.
+          results[index] = { error: context.describeError(error) };
+        }),
+      );
+    }
   }
-  const results = await Promise.all(decided.map((item) => resultOf(item, answering)));
-  return { results, revision: policy.revision };
+  await Promise.all(records);
+  return { results, revision };
 }
 
-async function decideItem(
-  reading: Reading,
-  answering: ItemAnswering,
-): Promise<DecidedItem | { readonly error: object }> {
+function readItem(
+  caller: Caller,
+  item: unknown,
+  defaults: BatchBody['defaults'],
+  { origin, policy, describeError }: BatchContext,
+): Reading | { readonly error: object } {
   try {
-    return await answering.decide(reading);
+    return readPolicy(authorizeQuestion(caller, parseBatchItem(item, defaults), origin), policy);
   } catch (error) {
-    return { error: answering.describeError(error) };
-  }
-}
-
-async function resultOf(
-  item: DecidedItem | { readonly error: object },
-  answering: ItemAnswering,
-): Promise<BatchResult> {
-  if ('error' in item) return item;
-  try {
-    await item.recorded;
-    return item.answer.body;
-  } catch (error) {
-    return { error: answering.describeError(error) };
+    return { error: describeError(error) };
   }
 }
 
 /** Throws `InvalidRequest` where more items may open approvals than one batch can. */
 export function refuseManyOpenings({ checks, defaults }: BatchBody): void {
-  const opens = (item: unknown): boolean => {
+  let count = 0;
+  for (const item of checks) {
     const own = typeof item === 'object' && item !== null && 'approval' in item;
-    return (own ? item.approval : defaults?.approval) === 'request';
-  };
-  const count = checks.filter(opens).length;
+    if ((own ? item.approval : defaults?.approval) === 'request') count += 1;
+  }
   if (count <= MAX_OPENINGS) return;
   throw new InvalidRequest('the batch opens too many approvals', [
     {

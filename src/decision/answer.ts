@@ -1,4 +1,4 @@
-import { v7 as uuid } from 'uuid';
+import { orderedIds } from '../platform/ordered-id.js';
 import type { DecidingRule, DecisionWord, Reason } from '../vocabulary.js';
 import type { ApprovalNote, Evaluation, RateLimitNote, TraceStep, Verdict } from './evaluation.js';
 
@@ -37,27 +37,31 @@ export interface Answer {
   readonly retryAfter?: number;
 }
 
+const nextId = orderedIds();
+
 /** `dec_` and a UUID of version 7: ids sort by time. */
 export function newDecisionId(): string {
-  return `dec_${uuid().replaceAll('-', '')}`;
+  return `dec_${nextId()}`;
 }
+
+/** A body on its way: its members are put in one after another, in the order of `AnswerBody`. */
+type Draft = { -readonly [Member in keyof AnswerBody]?: AnswerBody[Member] };
 
 /** Puts the answer together. */
 export function answerOf(evaluation: Evaluation, verdict: Verdict, decisionId: string): Answer {
   const { question, policy, rateLimit } = evaluation;
-  const body: AnswerBody = {
-    decision: verdict.decision,
-    allowed: verdict.decision === 'allow',
-    reason: verdict.reason,
-    message: verdict.message,
-    rules: evaluation.rules,
-    ...(verdict.approval === undefined ? {} : { approval: verdict.approval }),
-    ...(rateLimit === undefined ? {} : { rate_limit: rateLimit }),
-    ...(verdict.retryAt === undefined ? {} : { retry_at: verdict.retryAt }),
-    ...(question.options.explain ? { trace: traceOf(evaluation) } : {}),
-    revision: policy.revision,
-    decision_id: decisionId,
-  };
+  const { decision, reason, message, approval, retryAt } = verdict;
+  const { rules } = evaluation;
+  const draft: Draft = { decision, allowed: decision === 'allow', reason, message, rules };
+  // Most answers have none of these, and should not pay for them.
+  if (approval !== undefined) draft.approval = approval;
+  if (rateLimit !== undefined) draft.rate_limit = rateLimit;
+  if (retryAt !== undefined) draft.retry_at = retryAt;
+  if (question.options.explain) draft.trace = traceOf(evaluation);
+  draft.revision = policy.revision;
+  draft.decision_id = decisionId;
+  // No member that an answer must have is missing now.
+  const body = draft as AnswerBody;
   return verdict.retryAfter === undefined ? { body } : { body, retryAfter: verdict.retryAfter };
 }
 

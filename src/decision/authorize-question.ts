@@ -8,7 +8,7 @@ import type { CheckOptions, Question } from './evaluation.js';
 /** Where a question came from. */
 export interface Origin {
   readonly requestId: string;
-  readonly ip?: string;
+  readonly ip?: string | undefined;
 }
 
 /**
@@ -32,15 +32,18 @@ export function authorizeQuestion(
   refuseForeignSubjects(caller, check, options);
   if (options.openApproval) refuseOpening(caller, check);
   const { requestId, ip } = origin;
-  const question = { check, requested: check, options, caller, requestId };
-  return ip === undefined ? question : { ...question, ip };
+  return { check, requested: check, options, caller, requestId, ip };
 }
 
+const NO_OPTIONS: CheckOptions = { explain: false, dryRun: false, openApproval: false };
+
 function optionsOf(body: CheckBody | BatchItem): CheckOptions {
+  const { explain, dry_run, approval } = body;
+  if (explain === undefined && dry_run === undefined && approval === undefined) return NO_OPTIONS;
   const options = {
-    explain: body.explain ?? false,
-    dryRun: body.dry_run ?? false,
-    openApproval: body.approval === 'request',
+    explain: explain ?? false,
+    dryRun: dry_run ?? false,
+    openApproval: approval === 'request',
   };
   if (options.dryRun && options.openApproval) {
     throw new InvalidRequest('a dry run touches nothing: it cannot open an approval', [

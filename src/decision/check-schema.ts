@@ -1,7 +1,7 @@
 import { type Static, Type } from '@sinclair/typebox';
 import { checkMembers, minRevision } from '../check-members.js';
 import { InvalidRequest } from '../errors.js';
-import { plainJsonFaults } from '../platform/json.js';
+import { isPlainJson, plainJsonFaults } from '../platform/json.js';
 import { compileSchema } from '../platform/schema.js';
 import type { Action, Resource, Subject } from '../vocabulary.js';
 
@@ -39,6 +39,11 @@ const checkFaults = compileSchema(CheckBody);
 const itemFaults = compileSchema(BatchItem);
 const batchFaults = compileSchema(BatchBody);
 
+/** Compiles the schemas, which nobody's first check should wait for. */
+export function readySchemas(): void {
+  for (const faultsOf of [checkFaults, itemFaults, batchFaults]) faultsOf(undefined);
+}
+
 /** The body as a check. Throws InvalidRequest with every fault. */
 export function parseCheckBody(body: unknown): CheckBody {
   return parse<CheckBody>(body, checkFaults, 'the check is not valid');
@@ -51,13 +56,16 @@ export function parseBatchBody(body: unknown): BatchBody {
 
 /** One item with its defaults; an item's member replaces the default's whole. Throws InvalidRequest. */
 export function parseBatchItem(item: unknown, defaults: BatchBody['defaults']): BatchItem {
-  const odd = plainJsonFaults(item);
-  if (odd.length > 0) throw new InvalidRequest('the check holds what is refused', odd);
-  const merged =
-    typeof item === 'object' && item !== null && !Array.isArray(item)
-      ? { ...defaults, ...item }
-      : item;
-  return parse<BatchItem>(merged, itemFaults, 'the check is not valid');
+  if (!isPlainJson(item)) {
+    throw new InvalidRequest('the check holds what is refused', plainJsonFaults(item));
+  }
+  const given = defaults === undefined ? item : withDefaults(item, defaults);
+  return parse<BatchItem>(given, itemFaults, 'the check is not valid');
+}
+
+function withDefaults(item: unknown, defaults: object): unknown {
+  const isObject = typeof item === 'object' && item !== null && !Array.isArray(item);
+  return isObject ? { ...defaults, ...item } : item;
 }
 
 function parse<Body>(

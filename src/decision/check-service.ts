@@ -2,23 +2,19 @@ import type { ApprovalService } from '../approvals/approval-service.js';
 import type { Limiter } from '../governance/limiter.js';
 import type { Caller } from '../identity/caller.js';
 import type { Clock } from '../platform/clock.js';
-import { plainJsonFaults } from '../platform/json.js';
+import { type Eventual, whenHere } from '../platform/eventual.js';
+import { isPlainJson } from '../platform/json.js';
 import type { CurrentPolicy } from '../policy/current-policy.js';
 import type { JsonObject, JsonValue } from '../vocabulary.js';
 import type { Answer } from './answer.js';
-import {
-  answerBatch,
-  type BatchAnswer,
-  type DecidedItem,
-  refuseManyOpenings,
-} from './answer-batch.js';
+import { answerBatch, type BatchAnswer, refuseManyOpenings } from './answer-batch.js';
 import { authorizeQuestion, type Origin } from './authorize-question.js';
-import { type BatchBody, parseBatchBody, parseCheckBody } from './check-schema.js';
+import { type BatchBody, parseBatchBody, parseCheckBody, readySchemas } from './check-schema.js';
 import { decide, type Stores } from './decide.js';
 import type { Reading } from './evaluation.js';
 import { type Claim, idempotently } from './idempotency.js';
 import { openApproval, type RequestedApproval } from './open-approval.js';
-import { policyAtLeast, readPolicy } from './read-policy.js';
+import { readPolicy, untilRevision } from './read-policy.js';
 import { type Ledger, recordingLater, spendAndAudit } from './steps/spend-and-audit.js';
 
 /** Counts and times decisions. */
@@ -40,18 +36,21 @@ export interface CheckServiceParts extends Omit<Ledger, 'approvals'> {
 /** What a call carries besides its body. */
 export interface CallMeta extends Origin {
   /** The header `Idempotency-Key`. */
-  readonly idempotencyKey?: string;
+  readonly idempotencyKey?: string | undefined;
 }
 
-/** Answers checks for callers that were let through the door. */
+/**
+ * Answers checks for callers that were let through the door: at once where no store is asked, and
+ * then it throws what it would reject with.
+ */
 export interface CheckService {
   /**
    * `POST /check`. Throws `InvalidRequest`, `Forbidden`, `Unavailable`, `RevisionUnavailable`,
    * `IdempotencyKeyReused`, `Conflict`.
    */
-  check(caller: Caller, body: unknown, meta: CallMeta): Promise<Answer>;
+  check(caller: Caller, body: unknown, meta: CallMeta): Eventual<Answer>;
   /** `POST /check/batch`: an item's fault stands in its place and spoils nothing else. */
-  checkBatch(caller: Caller, body: unknown, meta: CallMeta): Promise<BatchAnswer>;
+  checkBatch(caller: Caller, body: unknown, meta: CallMeta): Eventual<BatchAnswer>;
   /**
    * `POST /v1/approvals`. Throws `ApprovalNotNeeded` or `Denied`, with the decision, where there is
    * nothing to approve.
@@ -61,64 +60,71 @@ export interface CheckService {
 
 /** Builds the service on its stores. */
 export function createCheckService(parts: CheckServiceParts): CheckService {
-  const { current, approvals, limiter, clock, metrics } = parts;
+  const { current, approvals, limiter, clock, metrics, database } = parts;
+  readySchemas();
 
-  const storesWith = (claim?: Claim, ledger: Ledger = parts): Stores => ({
+  const storesWith = (ledger: Ledger, claim?: Claim): Stores => ({
     clock,
     approvals,
     limiter,
     settle: spendAndAudit(ledger, claim),
   });
-  const timed = async (reading: Reading, stores = storesWith()): Promise<Answer> => {
+  const stores = storesWith(parts);
+  const timed = (reading: Reading, stores: Stores): Eventual<Answer> => {
     const start = performance.now();
-    const answer = await decide(reading, stores);
-    metrics.decided(answer.body, (performance.now() - start) / 1_000);
-    return answer;
+    return whenHere(decide(reading, stores), (answer) => {
+      metrics.decided(answer.body, (performance.now() - start) / 1_000);
+      return answer;
+    });
   };
-  /** Decides without waiting for the record: those of a batch are committed together. */
-  const decideItem = async (reading: Reading): Promise<DecidedItem> => {
-    const later = recordingLater(parts.audit);
-    const answer = await timed(reading, storesWith(undefined, { ...parts, audit: later.audit }));
-    return { answer, recorded: later.recorded() };
-  };
-  const once = <Result>(
-    path: string,
+  const batchOf = (
     caller: Caller,
-    body: JsonValue,
-    { idempotencyKey: key }: CallMeta,
-    answer: (claim?: Claim) => Promise<Result>,
-  ): Promise<Result> =>
-    key === undefined
-      ? answer()
-      : idempotently(parts.database, { caller: caller.id, key, path, body }, answer);
+    { checks, defaults }: BatchBody,
+    meta: CallMeta,
+  ): Promise<BatchAnswer> => {
+    // Decided without waiting for their records: those of a batch are committed together.
+    const later = recordingLater(parts.audit);
+    const stores = storesWith({ ...parts, audit: later.audit });
+    return answerBatch(caller, checks, defaults, {
+      origin: meta,
+      policy: current.snapshot,
+      decide: (reading) => timed(reading, stores),
+      recorded: () => later.recorded(),
+      describeError: (error) => parts.describeError(error, meta.requestId),
+    });
+  };
 
   return {
-    async check(caller, body, meta) {
+    check(caller, body, meta) {
       const parsed = parseCheckBody(body);
       const question = authorizeQuestion(caller, parsed, meta);
-      return once('/check', caller, parsed as JsonObject, meta, async (claim) => {
-        const policy = await policyAtLeast(current, parsed.min_revision);
-        return timed(readPolicy(question, policy), storesWith(claim));
-      });
+      const answer = (stores: Stores): Eventual<Answer> =>
+        whenHere(untilRevision(current, parsed.min_revision), () =>
+          timed(readPolicy(question, current.snapshot), stores),
+        );
+      const { idempotencyKey: key } = meta;
+      if (key === undefined) return answer(stores);
+      const call = { caller: caller.id, key, path: '/check', body: parsed as JsonObject };
+      return idempotently(database, call, async (claim) => answer(storesWith(parts, claim)));
     },
 
-    async checkBatch(caller, body, meta) {
+    checkBatch(caller, body, meta) {
       const batch = parseBatchBody(body);
       refuseManyOpenings(batch);
-      const describeError = (error: unknown) => parts.describeError(error, meta.requestId);
-      return once('/check/batch', caller, repeatable(batch), meta, async () => {
-        const policy = await policyAtLeast(current, batch.min_revision);
-        const answering = { decide: decideItem, describeError };
-        return answerBatch(caller, batch, { origin: meta, policy, answering });
-      });
+      const answer = (): Eventual<BatchAnswer> =>
+        whenHere(untilRevision(current, batch.min_revision), () => batchOf(caller, batch, meta));
+      const { idempotencyKey: key } = meta;
+      if (key === undefined) return answer();
+      const call = { caller: caller.id, key, path: '/check/batch', body: repeatable(batch) };
+      return idempotently(database, call, async () => answer());
     },
 
     async openApproval(caller, body, meta) {
       const parsed = parseCheckBody(body);
       const question = authorizeQuestion(caller, { ...parsed, approval: 'request' }, meta);
-      const policy = await policyAtLeast(current, parsed.min_revision);
+      await untilRevision(current, parsed.min_revision);
       return openApproval(question, approvals, (asked, finder) =>
-        timed(readPolicy(asked, policy), { ...storesWith(), approvals: finder }),
+        timed(readPolicy(asked, current.snapshot), { ...stores, approvals: finder }),
       );
     },
   };
@@ -126,6 +132,6 @@ export function createCheckService(parts: CheckServiceParts): CheckService {
 
 /** A batch as one value to know it by: items that are no plain JSON all get the same error. */
 function repeatable(batch: BatchBody): JsonValue {
-  const checks = batch.checks.map((item) => (plainJsonFaults(item).length > 0 ? null : item));
+  const checks = batch.checks.map((item) => (isPlainJson(item) ? item : null));
   return { ...batch, checks } as JsonObject;
 }

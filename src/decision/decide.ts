@@ -1,6 +1,7 @@
 import { Unavailable } from '../errors.js';
 import type { Limiter } from '../governance/limiter.js';
 import type { Clock } from '../platform/clock.js';
+import { type Eventual, whenHere } from '../platform/eventual.js';
 import type { Answer } from './answer.js';
 import { type Evaluation, type Reading, startEvaluation, type Verdict } from './evaluation.js';
 import { allow } from './steps/allow.js';
@@ -19,11 +20,11 @@ export interface Stores {
    * The last step, "spend and audit": uses the grant, writes the evidence, gives the answer.
    * Undefined where another check has used the grant first.
    */
-  settle(evaluation: Evaluation, verdict: Verdict): Promise<Answer | undefined>;
+  settle(evaluation: Evaluation, verdict: Verdict): Eventual<Answer | undefined>;
 }
 
-/** A check that loses the race for a grant starts over; it finds another grant at most this often. */
-const MAX_TRIES = 5;
+/** Ends the decision with a verdict, or lets the check pass; at once where it asks no store. */
+type Step = (evaluation: Evaluation, stores: Stores) => Eventual<Verdict | undefined>;
 
 /**
  * The decision. Its order never changes:
@@ -32,37 +33,72 @@ const MAX_TRIES = 5;
  *   rate-limit → spend and audit → answer
  *
  * The first two stand at the door (`identity/authenticate.ts`); Casbin was read, for all checks of a
- * request, in one synchronous pass (`read-policy.ts`). Each step ends the decision with a verdict or
- * lets the check pass, so nothing turns Casbin's deny into an allow. Throws `Unavailable` where a
- * store that is needed cannot be reached.
+ * request, in one synchronous pass (`read-policy.ts`); `Stores.settle` spends, audits and answers.
+ * No step comes back after another, so nothing turns Casbin's deny into an allow.
  */
-export async function decide(reading: Reading, stores: Stores): Promise<Answer> {
-  for (let tries = 0; tries < MAX_TRIES; tries += 1) {
-    const evaluation = startEvaluation(reading, stores.clock.now());
+const STEPS: readonly Step[] = [
+  judgeCasbin,
+  checkTimeWindow,
+  requireComment,
+  (evaluation, { approvals }) => requireApproval(evaluation, approvals),
+  (evaluation, { limiter }) => limitRate(evaluation, limiter),
+];
 
-    const verdict =
-      judgeCasbin(evaluation) ??
-      checkTimeWindow(evaluation) ??
-      requireComment(evaluation) ??
-      (await requireApproval(evaluation, stores.approvals)) ??
-      (await limitRate(evaluation, stores.limiter)) ??
-      allow(evaluation);
+/** A check that loses the race for a grant starts over; it finds another grant at most this often. */
+const MAX_TRIES = 5;
 
-    const answer = await settleOrGiveBack(evaluation, verdict, stores);
-    if (answer !== undefined) return answer;
+/**
+ * Takes the steps: at once where none of them waits for a store. Throws, or rejects with,
+ * `Unavailable` where a store that is needed cannot be reached.
+ */
+export function decide(reading: Reading, stores: Stores, tries = MAX_TRIES): Eventual<Answer> {
+  if (tries === 0) {
+    throw new Unavailable('other checks used every grant that was found for this one; try again');
   }
-  throw new Unavailable('other checks used every grant that was found for this one; try again');
+  const evaluation = startEvaluation(reading, stores.clock.now());
+  const answer = whenHere(verdictOf(evaluation, stores), (verdict) =>
+    settleOrGiveBack(evaluation, verdict, stores),
+  );
+  return whenHere(answer, (given) => given ?? decide(reading, stores, tries - 1));
+}
+
+/** The verdict of the first step, from the given one on, that has one; allowed where none has. */
+function verdictOf(evaluation: Evaluation, stores: Stores, first = 0): Eventual<Verdict> {
+  for (let index = first; index < STEPS.length; index += 1) {
+    const verdict = STEPS[index]?.(evaluation, stores);
+    if (verdict instanceof Promise) {
+      return verdict.then((late) => late ?? verdictOf(evaluation, stores, index + 1));
+    }
+    if (verdict !== undefined) return verdict;
+  }
+  return allow(evaluation);
 }
 
 /** A check that is not allowed after all costs no quota, whether it lost a race or a store failed. */
-async function settleOrGiveBack(
+function settleOrGiveBack(
   evaluation: Evaluation,
   verdict: Verdict,
+  stores: Stores,
+): Eventual<Answer | undefined> {
+  if (evaluation.receipt === undefined) return stores.settle(evaluation, verdict);
+  let answer: Eventual<Answer | undefined>;
+  try {
+    answer = stores.settle(evaluation, verdict);
+  } catch (error) {
+    answer = Promise.reject(error);
+  }
+  if (answer !== undefined && !(answer instanceof Promise)) return answer;
+  return orGiveBack(answer, evaluation, stores);
+}
+
+async function orGiveBack(
+  settled: Eventual<Answer | undefined>,
+  evaluation: Evaluation,
   stores: Stores,
 ): Promise<Answer | undefined> {
   let answer: Answer | undefined;
   try {
-    answer = await stores.settle(evaluation, verdict);
+    answer = await settled;
     return answer;
   } finally {
     // Where even that fails, a unit is lost until its window is over, and nothing else.

@@ -35,7 +35,7 @@ export interface Question {
   readonly options: CheckOptions;
   readonly caller: Caller;
   readonly requestId: string;
-  readonly ip?: string;
+  readonly ip: string | undefined;
 }
 
 /** The part of an approval that an answer carries. */
@@ -90,11 +90,11 @@ export interface Evaluation extends Reading {
   /** What decided so far; becomes `rules` of the answer. */
   readonly rules: DecidingRule[];
   readonly trace: TraceStep[];
-  rateLimit?: RateLimitNote;
+  rateLimit: RateLimitNote | undefined;
   /** What was taken from the limits. */
-  receipt?: Receipt;
+  receipt: Receipt | undefined;
   /** The grant that lifts the approval rules, once one was found. */
-  grant?: { readonly id: string; readonly mode: GrantMode; readonly expiresAt: number };
+  grant: { readonly id: string; readonly mode: GrantMode; readonly expiresAt: number } | undefined;
 }
 
 /** Begins a decision at `now`, in milliseconds since the epoch. */
@@ -104,7 +104,19 @@ export function startEvaluation(reading: Reading, now: number): Evaluation {
     casbin.effect === 'allow'
       ? selectRules(policy.governance, { check: question.check, roles, now })
       : NO_RULES;
-  return { ...reading, now, applied, rules: [], trace: [] };
+  return {
+    question,
+    policy,
+    casbin,
+    roles,
+    now,
+    applied,
+    rules: [],
+    trace: [],
+    rateLimit: undefined,
+    receipt: undefined,
+    grant: undefined,
+  };
 }
 
 /**
@@ -119,10 +131,8 @@ export function note<Kind extends GovernanceKind>(
 ): void {
   const shown = failed !== undefined && outcome !== 'granted' ? 'failed_closed' : outcome;
   const why = failed ?? message;
-  evaluation.rules.push({
-    id: rule.id,
-    kind: rule.kind,
-    outcome: shown,
-    ...(why === undefined ? {} : { message: why }),
-  });
+  const { id, kind } = rule;
+  evaluation.rules.push(
+    why === undefined ? { id, kind, outcome: shown } : { id, kind, outcome: shown, message: why },
+  );
 }

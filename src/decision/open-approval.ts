@@ -1,6 +1,7 @@
 import type { ApprovalView } from '../approvals/approval.js';
 import type { OpenedApproval } from '../approvals/approval-service.js';
 import { ApprovalNotNeeded, Denied } from '../errors.js';
+import type { Eventual } from '../platform/eventual.js';
 import type { Answer } from './answer.js';
 import type { Question } from './evaluation.js';
 import type { ApprovalFinder } from './steps/require-approval.js';
@@ -19,7 +20,7 @@ export interface RequestedApproval {
 export async function openApproval(
   question: Question,
   approvals: ApprovalFinder,
-  decide: (question: Question, approvals: ApprovalFinder) => Promise<Answer>,
+  decide: (question: Question, approvals: ApprovalFinder) => Eventual<Answer>,
 ): Promise<RequestedApproval> {
   let opened: OpenedApproval | undefined;
   const finder: ApprovalFinder = {

@@ -1,5 +1,6 @@
 import type { EngineAnswer } from '../engine/engine.js';
 import { RevisionUnavailable } from '../errors.js';
+import type { Eventual } from '../platform/eventual.js';
 import type { CurrentPolicy } from '../policy/current-policy.js';
 import type { Snapshot } from '../policy/snapshot.js';
 import type { Check } from '../vocabulary.js';
@@ -37,13 +38,18 @@ function askCasbin(check: Check, policy: Snapshot): EngineAnswer {
 }
 
 /**
- * The newest policy here, or the first that is at least as new as `revision`. Throws
- * `RevisionUnavailable` where that does not come in time.
+ * Waits until the policy here is at least as new as `revision`. Whoever waited reads the snapshot
+ * afterwards, in one turn with what it asks of it: an engine may take a change in the next.
+ *
+ * @throws RevisionUnavailable where that does not come in time
  */
-export async function policyAtLeast(current: CurrentPolicy, revision = 0): Promise<Snapshot> {
-  if (current.snapshot.revision >= revision) return current.snapshot;
-  const policy = await current.waitFor(revision, REVISION_WAIT);
-  if (policy !== undefined) return policy;
+export function untilRevision(current: CurrentPolicy, revision = 0): Eventual<void> {
+  if (current.snapshot.revision >= revision) return;
+  return waitForRevision(current, revision);
+}
+
+async function waitForRevision(current: CurrentPolicy, revision: number): Promise<void> {
+  if ((await current.waitFor(revision, REVISION_WAIT)) !== undefined) return;
   throw new RevisionUnavailable(
     `revision ${revision} is not here yet; this server is at ${current.snapshot.revision}`,
   );

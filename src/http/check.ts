@@ -1,6 +1,7 @@
 import { Type } from '@sinclair/typebox';
 import type { Answer as Decided } from '../decision/answer.js';
 import { BatchBody, CheckBody } from '../decision/check-schema.js';
+import { whenHere } from '../platform/eventual.js';
 import { GOVERNANCE_KINDS, REASONS } from '../vocabulary.js';
 import { literals, timestamp } from './fields.js';
 import { Problem } from './problem.js';
@@ -100,7 +101,7 @@ export function checkRoutes({ checks }: Pick<Services, 'checks'>): Route[] {
         200: { description: 'The decision.', schema: Decision, headers: RATE_LIMIT_HEADERS },
       },
       codes: ['conflict', 'idempotency_key_reused', 'revision_unavailable'],
-      handle: async (call) => asHttp(await checks.check(call.caller, call.body, callMeta(call))),
+      handle: (call) => whenHere(checks.check(call.caller, call.body, callMeta(call)), asHttp),
     }),
     guardedRoute({
       method: 'POST',
@@ -113,28 +114,24 @@ export function checkRoutes({ checks }: Pick<Services, 'checks'>): Route[] {
       idempotent: true,
       answers: { 200: { description: 'The decisions.', schema: batchAnswer } },
       codes: ['conflict', 'idempotency_key_reused', 'revision_unavailable'],
-      handle: async (call) => ({
-        status: 200,
-        body: await checks.checkBatch(call.caller, call.body, callMeta(call)),
-      }),
+      handle: (call) =>
+        whenHere(checks.checkBatch(call.caller, call.body, callMeta(call)), (body) => ({
+          status: 200,
+          body,
+        })),
     }),
   ];
 }
 
 function asHttp({ body, retryAfter }: Decided): Answer {
   const limit = body.rate_limit;
-  return {
-    status: 200,
-    body,
-    headers: {
-      ...(limit === undefined
-        ? {}
-        : {
-            'X-RateLimit-Limit': String(limit.limit),
-            'X-RateLimit-Remaining': String(limit.remaining),
-            'X-RateLimit-Reset': String(Math.ceil(limit.reset)),
-          }),
-      ...(retryAfter === undefined ? {} : { 'Retry-After': String(Math.ceil(retryAfter)) }),
-    },
-  };
+  if (limit === undefined && retryAfter === undefined) return { status: 200, body };
+  const headers: Record<string, string> = {};
+  if (limit !== undefined) {
+    headers['X-RateLimit-Limit'] = String(limit.limit);
+    headers['X-RateLimit-Remaining'] = String(limit.remaining);
+    headers['X-RateLimit-Reset'] = String(Math.ceil(limit.reset));
+  }
+  if (retryAfter !== undefined) headers['Retry-After'] = String(Math.ceil(retryAfter));
+  return { status: 200, body, headers };
 }

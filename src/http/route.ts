@@ -192,9 +192,5 @@ function bodyOf({
 
 /** What a service is told of a call besides its body. */
 export function callMeta({ requestId, ip, idempotencyKey }: CallBase): CallMeta {
-  return {
-    requestId,
-    ...(ip === undefined ? {} : { ip }),
-    ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
-  };
+  return { requestId, ip, idempotencyKey };
 }

@@ -15,7 +15,21 @@ export function permits(
   tenant: string | undefined,
 ): boolean {
   const reach = reachOf(caller.tenant, tenant);
-  return caller.systemRoles.some((role) => permissionsOf(role, reach).has(permission));
+  return permissionsOfAll(caller.systemRoles, reach).has(permission);
+}
+
+/** By the roles of a credential, which are frozen with it: what they permit together. */
+const together = new WeakMap<readonly SystemRole[], Map<Reach, ReadonlySet<Permission>>>();
+
+function permissionsOfAll(roles: readonly SystemRole[], reach: Reach): ReadonlySet<Permission> {
+  const known = together.get(roles)?.get(reach);
+  if (known !== undefined) return known;
+  const permissions = new Set(roles.flatMap((role) => [...permissionsOf(role, reach)]));
+  if (Object.isFrozen(roles)) {
+    const byReach = together.get(roles) ?? new Map<Reach, ReadonlySet<Permission>>();
+    together.set(roles, byReach.set(reach, permissions));
+  }
+  return permissions;
 }
 
 /** Throws `Forbidden` unless the caller may do it there; `tenant` as for `permits`. */

@@ -1,12 +1,12 @@
 import { randomFillSync } from 'node:crypto';
 import { type Clock, systemClock } from './clock.js';
 
-/** Bytes of a random part, and how many parts are drawn at once: a draw costs as much as many parts. */
-const PART = 8;
+/** Random bytes of an id, two of them for its counter; many are drawn at once, as a draw costs most. */
+const PART = 10;
 const DRAWN = 512;
 
 /** The counter has 12 bits; it starts in their lower half, so that a millisecond has room. */
-const COUNTER = 0x1000;
+const COUNTERS = 0x1000;
 
 /**
  * Makes ids that grow: the 32 hex digits of UUIDs of version 7 (RFC 9562), each greater than the one
@@ -23,25 +23,29 @@ export function orderedIds(clock: Clock = systemClock): () => string {
   let counter = 0;
   let prefix = '';
 
-  const stamp = (): void => {
+  const draw = (): void => {
+    if (used < random.length) return;
+    randomFillSync(random);
+    hex = random.toString('hex');
+    used = 0;
+  };
+  const count = (): void => {
     const now = clock.now();
     counter += 1;
-    if (now <= time && counter < COUNTER) return;
+    if (now <= time && counter < COUNTERS) return;
     time = Math.max(now, time + 1);
-    counter = random.readUInt16BE(used) % (COUNTER / 2);
+    counter = random.readUInt16BE(used) % (COUNTERS / 2);
     prefix = time.toString(16).padStart(12, '0');
   };
 
   return () => {
-    if (used === random.length) {
-      randomFillSync(random);
-      hex = random.toString('hex');
-      used = 0;
-    }
-    stamp();
-    const first = ((random[used] ?? 0) & 0x3f) | 0x80;
-    const id = `${prefix}7${counter.toString(16).padStart(3, '0')}${first.toString(16)}${hex.slice(used * 2 + 2, used * 2 + 2 * PART)}`;
+    draw();
+    count();
+    const low = counter.toString(16).padStart(3, '0');
+    // The variant of RFC 9562 in the two highest bits.
+    const first = (((random[used + 2] ?? 0) & 0x3f) | 0x80).toString(16);
+    const rest = hex.slice((used + 3) * 2, (used + PART) * 2);
     used += PART;
-    return id;
+    return `${prefix}7${low}${first}${rest}`;
   };
 }

@@ -201,7 +201,7 @@ describe('the check service', () => {
     it('takes the tenant from the credential, and asks for it where there is none', async () => {
       const bound = await world.checks.check(service, status, META);
       assert.equal(bound.body.allowed, true);
-      await assert.rejects(world.checks.check(caller(), status, META), InvalidRequest);
+      await assert.rejects(async () => world.checks.check(caller(), status, META), InvalidRequest);
     });
 
     it('needs a subject', async () => {
@@ -233,7 +233,7 @@ describe('the check service', () => {
   });
 
   describe('and batches', () => {
-    const batch = (body: object, who = service) => world.checks.checkBatch(who, body, META);
+    const batch = async (body: object, who = service) => world.checks.checkBatch(who, body, META);
     const restart = (subject: string) => ({ subject, action: 'restart', resource: 'service:b' });
 
     it('answers in order, each as if asked alone, with the defaults filled in', async () => {

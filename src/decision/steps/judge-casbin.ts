@@ -4,13 +4,12 @@ import type { Evaluation, Verdict } from '../evaluation.js';
 
 /** Ends the decision where Casbin does not allow the check. */
 export function judgeCasbin({ casbin, question, rules, trace }: Evaluation): Verdict | undefined {
-  const what = describe(question.check);
   if (casbin.effect === 'error') {
     trace.push({ step: 'casbin', outcome: 'evaluation_error', message: casbin.message });
     return {
       decision: 'deny',
       reason: 'evaluation_error',
-      message: `${what} cannot be decided: ${casbin.message}`,
+      message: `${describe(question.check)} cannot be decided: ${casbin.message}`,
     };
   }
   if (casbin.rule !== undefined) rules.push({ kind: 'casbin', rule: casbin.rule });
@@ -20,6 +19,7 @@ export function judgeCasbin({ casbin, question, rules, trace }: Evaluation): Ver
   }
   const reason = casbin.explicit ? 'explicit_deny' : 'no_matching_rule';
   trace.push({ step: 'casbin', outcome: reason });
+  const what = describe(question.check);
   return {
     decision: 'deny',
     reason,

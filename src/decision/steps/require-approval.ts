@@ -2,6 +2,7 @@ import type { FoundApproval } from '../../approvals/approval.js';
 import type { ApprovalService } from '../../approvals/approval-service.js';
 import type { ApprovalQuestion } from '../../approvals/binding.js';
 import type { Approvers, Stage } from '../../governance/governance-rule.js';
+import type { Eventual } from '../../platform/eventual.js';
 import type { GovernanceOutcome } from '../../vocabulary.js';
 import { type ApprovalNote, type Evaluation, note, type Verdict } from '../evaluation.js';
 import { describe } from '../describe.js';
@@ -13,14 +14,21 @@ export type ApprovalFinder = Pick<ApprovalService, 'find' | 'open'>;
  * Every approval-required rule that applies must be lifted by a grant for exactly this check. Where
  * none is, the request is opened if the caller asked for that.
  */
-export async function requireApproval(
+export function requireApproval(
   evaluation: Evaluation,
   approvals: ApprovalFinder,
-): Promise<Verdict | undefined> {
-  const { applied, policy, question } = evaluation;
-  const entries = applied['approval-required'];
+): Eventual<Verdict | undefined> {
+  const entries = evaluation.applied['approval-required'];
   if (entries.length === 0) return undefined;
+  return findOrOpen(evaluation, entries, approvals);
+}
 
+async function findOrOpen(
+  evaluation: Evaluation,
+  entries: Evaluation['applied']['approval-required'],
+  approvals: ApprovalFinder,
+): Promise<Verdict | undefined> {
+  const { policy, question } = evaluation;
   const asked: ApprovalQuestion = {
     check: question.check,
     requested: question.requested,

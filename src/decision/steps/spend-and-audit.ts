@@ -3,6 +3,7 @@ import type { AuditEvent } from '../../audit/event.js';
 import type { AuditRecorder } from '../../audit/recorder.js';
 import { actorOf } from '../../identity/caller.js';
 import type { Database } from '../../platform/database.js';
+import { type Eventual, whenHere } from '../../platform/eventual.js';
 import { type JsonObject, resourceKey, subjectKey } from '../../vocabulary.js';
 import { type Answer, answerOf, newDecisionId } from '../answer.js';
 import type { Stores } from '../decide.js';
@@ -13,7 +14,9 @@ import { type Claim, keepAnswer } from '../idempotency.js';
 export interface Ledger {
   readonly database: Database;
   readonly approvals: Pick<ApprovalService, 'spend'>;
-  readonly audit: Pick<AuditRecorder, 'record' | 'write'>;
+  readonly audit: Pick<AuditRecorder, 'write'> & {
+    record(event: AuditEvent): Eventual<void>;
+  };
 }
 
 /**
@@ -22,34 +25,43 @@ export interface Ledger {
  * as the audit mode says.
  */
 export function spendAndAudit(ledger: Ledger, claim?: Claim): Stores['settle'] {
-  return async (evaluation, verdict) => {
+  return (evaluation, verdict) => {
     const decisionId = newDecisionId();
     const answer = answerOf(evaluation, verdict, decisionId);
     const event = eventOf(evaluation, verdict, decisionId);
     if (spends(evaluation, verdict)) {
       return spend(ledger, evaluation, evaluation.grant.id, { answer, event, decisionId, claim });
     }
-    await ledger.audit.record(event);
-    return answer;
+    return whenHere(ledger.audit.record(event), () => answer);
   };
 }
 
-/** A recorder that takes a record without waiting for it; `recorded` tells when it is kept. */
-export function recordingLater(audit: Ledger['audit']): {
+/** A recorder whose records are not waited for, one decision after another. */
+export interface LateRecorder {
   readonly audit: Ledger['audit'];
-  recorded(): Promise<void>;
-} {
-  let recorded = Promise.resolve();
+  /** What the decision recorded, to be awaited; undefined where that is kept already. */
+  recorded(): Promise<void> | undefined;
+}
+
+/** Makes a recorder for decisions that are taken one after another, and answered together. */
+export function recordingLater(audit: Ledger['audit']): LateRecorder {
+  let latest: Promise<void> | undefined;
   return {
     audit: {
-      async record(event) {
-        recorded = audit.record(event);
-        // Told to whoever awaits `recorded`; until then it is nobody's unhandled rejection.
-        recorded.catch(() => undefined);
+      record(event) {
+        const kept = audit.record(event);
+        if (!(kept instanceof Promise)) return;
+        // Told to whoever awaits it; until then it is nobody's unhandled rejection.
+        kept.catch(() => undefined);
+        latest = kept;
       },
       write: (transaction, ...events) => audit.write(transaction, ...events),
     },
-    recorded: () => recorded,
+    recorded() {
+      const taken = latest;
+      latest = undefined;
+      return taken;
+    },
   };
 }
 

@@ -1,0 +1,33 @@
+import { setImmediate } from 'node:timers/promises';
+
+/** Milliseconds that long work may hold the event loop at a time. */
+const TURN = 4;
+
+/** Divides long work into turns of the event loop, so that checks are answered in between. */
+export interface Turns {
+  /** Whether the present turn has lasted long enough. */
+  isOver(): boolean;
+  /** Begins another turn, once everything that waits was let through. */
+  next(): Promise<void>;
+}
+
+/**
+ * Begins the first turn.
+ *
+ * @example
+ * const turns = takeTurns();
+ * for (const rule of rules) {
+ *   index(rule);
+ *   if (turns.isOver()) await turns.next();
+ * }
+ */
+export function takeTurns(): Turns {
+  let began = performance.now();
+  return {
+    isOver: () => performance.now() - began >= TURN,
+    async next() {
+      await setImmediate();
+      began = performance.now();
+    },
+  };
+}
