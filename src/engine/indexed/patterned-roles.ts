@@ -18,6 +18,8 @@ export class PatternedRoles implements RoleRelations {
   #graph: RoleGraph | undefined;
   #remembered = new Map<string, Map<string, RoleClosure>>();
   #size = 0;
+  /** Symbols when the first was remembered: a name may get one later, from any rule. */
+  #symbolsThen = 0;
 
   constructor(
     symbols: SymbolTable,
@@ -32,6 +34,7 @@ export class PatternedRoles implements RoleRelations {
   }
 
   closureOf(name: string, tenant: string): RoleClosure {
+    if (this.#symbols.size !== this.#symbolsThen) this.#forget();
     const remembered = this.#remembered.get(tenant)?.get(name);
     if (remembered !== undefined) return remembered;
     const names = this.#current().rolesOf(name, tenant);
@@ -70,5 +73,6 @@ export class PatternedRoles implements RoleRelations {
   #forget(): void {
     this.#remembered = new Map();
     this.#size = 0;
+    this.#symbolsThen = this.#symbols.size;
   }
 }
