@@ -175,7 +175,6 @@ function idOf({ params }: Pick<Call, 'params'>): string {
 
 /** The caller with what the policy in force gives it: the roles of its user, tenant by tenant. */
 function actingOf({ caller, requestId }: Call, { current }: Services): Acting {
-  const { engine } = current.snapshot;
   const { user } = caller;
   return {
     caller,
@@ -184,6 +183,9 @@ function actingOf({ caller, requestId }: Call, { current }: Services): Acting {
     rolesIn: (tenant) =>
       user === undefined
         ? []
-        : engine.rolesOf({ tenant, subject: { type: 'user', id: user, properties: {} } }),
+        : current.snapshot.engine.rolesOf({
+            tenant,
+            subject: { type: 'user', id: user, properties: {} },
+          }),
   };
 }

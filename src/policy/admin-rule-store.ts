@@ -1,27 +1,37 @@
 import { sql } from 'kysely';
 import type { Database, DatabaseTransaction } from '../platform/database.js';
+import { streamRows } from '../platform/stream-rows.js';
+import { takeTurns } from '../platform/turns.js';
 import type { RuleLine } from '../vocabulary.js';
 import { batches, keyOf, type RuleTables, type TenantOf, toLine } from './rule-table.js';
 
-/** The rules that an admin holds, in the order of their adding. */
-export async function adminRules(
-  database: Database,
-): Promise<{ rule: RuleLine; by: string; at: Date }[]> {
-  const rows = await database
-    .withTables<RuleTables>()
-    .selectFrom('casbin')
-    .select(['ptype', 'rule', 'admin_by', 'admin_at'])
-    .where('admin_rank', 'is not', null)
-    .orderBy('admin_rank')
-    .execute();
-  return rows.map((row) => ({
-    rule: toLine(row),
-    by: row.admin_by ?? '',
-    at: row.admin_at ?? new Date(0),
-  }));
+/** A rule that an admin holds. */
+export interface AdminRule {
+  readonly rule: RuleLine;
+  readonly tenant: string | undefined;
+  readonly by: string;
+  readonly at: Date;
 }
 
-/** Gives the rules that only an admin holds the tenant that another model reads from them. */
+/** Hands every rule that an admin holds to `take`, in the order of their adding, streamed. */
+export async function eachAdminRule(
+  transaction: DatabaseTransaction,
+  take: (rule: AdminRule) => void,
+): Promise<void> {
+  const rules = sql<RuleTables['casbin']>`
+    SELECT ptype, rule, tenant, admin_by, admin_at FROM casbin
+    WHERE admin_rank IS NOT NULL ORDER BY admin_rank`;
+  const taken = (row: RuleTables['casbin']): void =>
+    take({
+      rule: toLine(row),
+      tenant: row.tenant ?? undefined,
+      by: row.admin_by ?? '',
+      at: row.admin_at ?? new Date(0),
+    });
+  await streamRows(transaction, rules, taken, { turns: takeTurns() });
+}
+
+/** Gives rules of the admin's the tenant that another model reads from them. */
 export async function retenantAdminRules(
   transaction: DatabaseTransaction,
   rules: readonly RuleLine[],
@@ -33,8 +43,9 @@ export async function retenantAdminRules(
       UPDATE casbin SET tenant = sent.tenant
       FROM jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) AS sent
         (ptype text, digest text, tenant text)
-      WHERE casbin.ptype = sent.ptype AND casbin.digest = decode(sent.digest, 'hex')
-        AND casbin.tenant IS DISTINCT FROM sent.tenant`.execute(transaction);
+      WHERE casbin.ptype = sent.ptype AND casbin.digest = decode(sent.digest, 'hex')`.execute(
+      transaction,
+    );
   }
 }
 
@@ -59,14 +70,21 @@ export async function heldByBundle(
   return held;
 }
 
+/** A rule that an admin newly holds. */
+export interface AddedRule {
+  readonly rule: RuleLine;
+  /** Whether it came into force by that: the bundle does not hold it. */
+  readonly isNew: boolean;
+}
+
 /** Makes an admin a holder of these rules, in their order; gives those that none held before. */
 export async function addAdminRules(
   transaction: DatabaseTransaction,
   rules: readonly RuleLine[],
   by: string,
   tenantOf: TenantOf,
-): Promise<RuleLine[]> {
-  const added: RuleLine[] = [];
+): Promise<AddedRule[]> {
+  const added: AddedRule[] = [];
   for (const batch of batches(rules)) {
     const rows = batch.map((rule, index) => ({
       ...keyOf(rule),
@@ -74,7 +92,11 @@ export async function addAdminRules(
       tenant: tenantOf(rule) ?? null,
       place: index + 1,
     }));
-    const { rows: written } = await sql<{ ptype: string; rule: readonly string[] }>`
+    const { rows: written } = await sql<{
+      ptype: string;
+      rule: readonly string[];
+      is_new: boolean;
+    }>`
       INSERT INTO casbin (ptype, rule, digest, tenant, admin_rank, admin_by, admin_at)
       SELECT ptype, rule, decode(digest, 'hex'), tenant,
         place + (SELECT coalesce(max(admin_rank), 0) FROM casbin), ${by}, clock_timestamp()
@@ -85,8 +107,8 @@ export async function addAdminRules(
         SET admin_rank = excluded.admin_rank, admin_by = excluded.admin_by,
           admin_at = excluded.admin_at
         WHERE casbin.admin_rank IS NULL
-      RETURNING ptype, rule`.execute(transaction);
-    for (const row of written) added.push(toLine(row));
+      RETURNING ptype, rule, bundle_rank IS NULL AS is_new`.execute(transaction);
+    for (const row of written) added.push({ rule: toLine(row), isNew: row.is_new });
   }
   return added;
 }

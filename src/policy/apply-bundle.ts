@@ -6,6 +6,7 @@ import {
   activeBundle,
   type BundleSummary,
   insertBundle,
+  keepFiles,
   setActiveBundle,
   type StoredBundle,
 } from './bundle-store.js';
@@ -77,11 +78,14 @@ export async function applyBundle(
     commit,
     requestId,
     isSame,
-    store: async (transaction, revision, active) => {
+    keep: async (transaction, active) => {
       refuseMoved(active, expectBundle);
+      return keepFiles(transaction, kept);
+    },
+    activate: async (transaction, number, revision) => {
       const { name, modelName, model } = compiled;
-      const row = { name, digest, modelName, modelText: model.text, author: actor, commit };
-      return insertBundle(transaction, { ...row, files: kept }, revision);
+      const row = { number, name, digest, modelName, modelText: model.text, author: actor, commit };
+      await insertBundle(transaction, row, revision);
     },
   });
   return { ...committed, warnings };
@@ -93,7 +97,9 @@ export async function validateBundle(
   files: BundleFiles,
 ): Promise<{ warnings: readonly BundleFault[] }> {
   const { bundle, warnings } = compile(files, options);
-  const faults = await adminRuleFaults(options.database, bundle);
+  const faults = await options.database
+    .transaction()
+    .execute((transaction) => adminRuleFaults(transaction, bundle));
   refuse([...faults, ...(await options.runTests(bundle))]);
   return { warnings };
 }
@@ -114,10 +120,8 @@ export async function activateBundle(
     commit: stored.commit,
     requestId,
     isSame: (active) => active.bundle === number,
-    store: async (transaction, revision) => {
-      await setActiveBundle(transaction, number, revision);
-      return number;
-    },
+    keep: async () => number,
+    activate: setActiveBundle,
   });
   return { ...committed, warnings };
 }

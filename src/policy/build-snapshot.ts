@@ -1,53 +1,56 @@
-import { createEngine } from '../engine/create-engine.js';
+import { buildEngine } from '../engine/create-engine.js';
+import type { Engine } from '../engine/engine.js';
+import type { Model } from '../engine/model.js';
 import { GovernanceIndex } from '../governance/governance-index.js';
-import { loadKeyRing } from '../identity/key-ring.js';
-import { changesAfter, latestRevision } from '../platform/change-log.js';
+import { type LogPlace, newestPlace } from '../platform/change-tail.js';
 import type { Database, DatabaseTransaction } from '../platform/database.js';
-import type { RuleLine } from '../vocabulary.js';
+import { takeTurns } from '../platform/turns.js';
 import type { ActivePolicy } from './active-policy.js';
 import { DEFAULT_SETTINGS } from './bundle-settings.js';
 import { eachRule } from './rule-store.js';
 import { emptyEngine, type Snapshot } from './snapshot.js';
 
-/** Changes looked through for what must be read again; after more, everything is. */
-const MAX_CHANGES = 1_000;
-
 /** What building needs besides the database. */
 export interface SnapshotSources {
   readActivePolicy(database: Database): Promise<ActivePolicy | undefined>;
+  /** Begins the engine of a model; the fastest for it unless given. */
+  readonly buildEngine?: typeof buildEngine;
+  /** Gives the building up. */
+  readonly signal?: AbortSignal;
+}
+
+/** All of a snapshot but its keys, and the place in the change log that it was read at. */
+export interface BuiltPolicy {
+  readonly place: LogPlace;
+  readonly policy: Omit<Snapshot, 'keys'>;
 }
 
 /**
- * Builds the snapshot of the newest revision out of one repeatable-read transaction, so that its parts
- * belong together. What no change since `previous` touched is taken from there; where there is no
- * newer revision, that is `previous` itself.
+ * Builds the policy of the newest revision out of one repeatable-read transaction, so that its parts
+ * belong together. Takes seconds with a million rules, in short turns of the event loop.
  */
-export async function buildSnapshot(
+export async function buildPolicy(
   database: Database,
-  previous: Snapshot,
-  { readActivePolicy }: SnapshotSources,
-): Promise<Snapshot> {
+  sources: SnapshotSources,
+): Promise<BuiltPolicy> {
   return database
     .transaction()
     .setIsolationLevel('repeatable read')
     .setAccessMode('read only')
     .execute(async (transaction) => {
-      const revision = await latestRevision(transaction);
-      if (revision === previous.revision) return previous;
-      const keys = await loadKeyRing(transaction);
-      if (await onlyKeysChanged(transaction, previous)) return { ...previous, revision, keys };
-      const policy = await readActivePolicy(transaction);
-      return { revision, keys, ...(await policyParts(transaction, policy)) };
+      const place = await newestPlace(transaction);
+      const active = await sources.readActivePolicy(transaction);
+      const parts = await policyParts(transaction, active, sources);
+      return { place, policy: { revision: place.revision, ...parts } };
     });
 }
 
-type PolicyParts = Omit<Snapshot, 'revision' | 'keys'>;
-
 async function policyParts(
   transaction: DatabaseTransaction,
-  policy: ActivePolicy | undefined,
-): Promise<PolicyParts> {
-  if (policy === undefined) {
+  active: ActivePolicy | undefined,
+  sources: SnapshotSources,
+): Promise<Omit<Snapshot, 'revision' | 'keys'>> {
+  if (active === undefined) {
     return {
       bundle: undefined,
       model: undefined,
@@ -56,25 +59,22 @@ async function policyParts(
       settings: DEFAULT_SETTINGS,
     };
   }
-  const { bundle, definition } = policy;
-  const rules: RuleLine[] = [];
-  await eachRule(transaction, (rule) => rules.push(rule));
+  const { bundle, definition } = active;
   return {
     bundle: { number: bundle.bundle, name: bundle.name, commit: bundle.commit },
     model: definition.model,
-    engine: createEngine(definition.model, rules),
+    engine: await loadEngine(transaction, definition.model, sources),
     governance: new GovernanceIndex(definition.governance),
     settings: definition.settings,
   };
 }
 
-/** Keys come and go often and leave the policy as it was; building an engine may take seconds. */
-async function onlyKeysChanged(
+async function loadEngine(
   transaction: DatabaseTransaction,
-  { revision }: Snapshot,
-): Promise<boolean> {
-  const changes = await changesAfter(transaction, revision, MAX_CHANGES);
-  // None at all: the database was set back to an older state, and nothing is known of it.
-  if (changes.length === 0 || changes.length === MAX_CHANGES) return false;
-  return changes.every(({ kind }) => kind.startsWith('key.'));
+  model: Model,
+  { buildEngine: begin = buildEngine, signal }: SnapshotSources,
+): Promise<Engine> {
+  const builder = begin(model);
+  await eachRule(transaction, (rule) => builder.add(rule), { turns: takeTurns(), signal });
+  return builder.build();
 }

@@ -28,15 +28,15 @@ export interface StoredBundle extends BundleSummary {
   readonly files: BundleFiles;
 }
 
-/** A bundle to be kept. */
+/** A bundle to be kept, its files aside. */
 export interface NewBundle {
+  readonly number: number;
   readonly name: string;
   readonly digest: Buffer;
   readonly modelName: string;
   readonly modelText: string;
   readonly author: string;
   readonly commit: string | undefined;
-  readonly files: BundleFiles;
 }
 
 type Tables = {
@@ -147,17 +147,36 @@ export async function findBundle(
   };
 }
 
-/** Keeps a bundle and makes it the active one; gives its number. */
+/**
+ * Keeps the files of a bundle that `insertBundle` of the same transaction adds; gives the number that
+ * it is to have. Under the lock of the rules.
+ */
+export async function keepFiles(database: Database, files: BundleFiles): Promise<number> {
+  const { rows: numbers } = await sql<{ number: number }>`
+    SELECT coalesce(max(number), 0) + 1 AS number FROM bundles`.execute(database);
+  const bundle = numbers[0]?.number ?? 1;
+  const rows = [...files].map(([path, text]) => ({ bundle, path, text }));
+  for (let at = 0; at < rows.length; at += FILE_BATCH) {
+    await database
+      .withTables<Tables>()
+      .insertInto('bundle_files')
+      .values(rows.slice(at, at + FILE_BATCH))
+      .execute();
+  }
+  return bundle;
+}
+
+/** Adds a bundle and makes it the active one. */
 export async function insertBundle(
   database: Database,
   bundle: NewBundle,
   revision: number,
-): Promise<number> {
-  const tables = database.withTables<Tables>();
-  const { number } = await tables
+): Promise<void> {
+  await database
+    .withTables<Tables>()
     .insertInto('bundles')
     .values({
-      number: sql`(SELECT coalesce(max(number), 0) + 1 FROM bundles)`,
+      number: bundle.number,
       name: bundle.name,
       digest: bundle.digest,
       model_name: bundle.modelName,
@@ -167,17 +186,8 @@ export async function insertBundle(
       applied_at: sql`clock_timestamp()`,
       revision: String(revision),
     })
-    .returning('number')
-    .executeTakeFirstOrThrow();
-  const rows = [...bundle.files].map(([path, text]) => ({ bundle: number, path, text }));
-  for (let at = 0; at < rows.length; at += FILE_BATCH) {
-    await tables
-      .insertInto('bundle_files')
-      .values(rows.slice(at, at + FILE_BATCH))
-      .execute();
-  }
-  await setActiveBundle(database, number, revision);
-  return number;
+    .execute();
+  await setActiveBundle(database, bundle.number, revision);
 }
 
 /** Makes a bundle that is kept the active one. */

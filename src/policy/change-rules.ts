@@ -1,11 +1,17 @@
 import type { AuditEvent } from '../audit/event.js';
 import { Conflict, type FieldFault, Forbidden, InvalidRequest, OwnedByBundle } from '../errors.js';
-import { commitChange } from '../platform/change-log.js';
+import { handOutRevision } from '../platform/change-log.js';
 import type { Database, DatabaseTransaction } from '../platform/database.js';
 import type { RuleLine } from '../vocabulary.js';
 import type { ActivePolicy } from './active-policy.js';
 import type { BundleStores } from './commit-bundle.js';
-import { addAdminRules, heldByBundle, removeAdminRules } from './admin-rule-store.js';
+import {
+  type AddedRule,
+  addAdminRules,
+  heldByBundle,
+  removeAdminRules,
+} from './admin-rule-store.js';
+import { lockRules } from './rule-lock.js';
 import { ruleFault, tenantField, tenantOf } from './rule-tenant.js';
 import { printRule } from './rules-file.js';
 
@@ -48,7 +54,8 @@ export async function changeRules(
 ): Promise<RuleChangeResult> {
   refuseShape(change);
   const { actor, requestId } = change;
-  const { revision, result } = await commitChange(database, async (transaction, revision) => {
+  const made = await database.transaction().execute(async (transaction) => {
+    await lockRules(transaction);
     const policy = await readActivePolicy(transaction);
     if (policy === undefined) throw new Conflict('no bundle is active; apply one first');
     refuseForeign(policy, change);
@@ -58,29 +65,37 @@ export async function changeRules(
     const removed = await removeAdminRules(transaction, distinct(change.remove));
     const added = await addAdminRules(transaction, distinct(change.add), actor, tenant);
     const result = { added: added.length, removed: removed.length };
-    if (added.length + removed.length === 0) return { unchanged: result };
-
-    const events = eventsOf(added, removed, tenant).map((event) => ({
-      ...event,
-      kind: 'rules.changed',
-      actor,
-      revision,
-      bundle: policy.bundle.bundle,
-      ...(requestId === undefined ? {} : { requestId }),
-    }));
-    await audit.write(transaction, ...events);
-    const only = events.length === 1 ? events[0]?.tenant : undefined;
-    return {
-      change: {
+    return handOutRevision(transaction, async (revision) => {
+      if (added.length + removed.length === 0) return { unchanged: result };
+      const lines = added.map(({ rule }) => rule);
+      const events = eventsOf(lines, removed, tenant).map((event) => ({
+        ...event,
         kind: 'rules.changed',
         actor,
-        ...(only === undefined ? {} : { tenant: only }),
-        detail: result,
-      },
-      result,
-    };
+        revision,
+        bundle: policy.bundle.bundle,
+        ...(requestId === undefined ? {} : { requestId }),
+      }));
+      await audit.write(transaction, ...events);
+      const only = events.length === 1 ? events[0]?.tenant : undefined;
+      return {
+        change: {
+          kind: 'rules.changed',
+          actor,
+          ...(only === undefined ? {} : { tenant: only }),
+          detail: result,
+          rules: { added: newlyInForce(added), removed },
+        },
+        result,
+      };
+    });
   });
-  return { revision, ...result };
+  return { revision: made.revision, ...made.result };
+}
+
+/** A line that the bundle holds too was in force before, and keeps its rank. */
+function newlyInForce(added: readonly AddedRule[]): RuleLine[] {
+  return added.filter(({ isNew }) => isNew).map(({ rule }) => rule);
 }
 
 /** One event for each tenant with its own lines, so that nobody reads another's. */

@@ -1,10 +1,13 @@
 import type { AuditRecorder } from '../audit/recorder.js';
-import { commitChange } from '../platform/change-log.js';
+import { handOutRevision, latestRevision } from '../platform/change-log.js';
 import type { Database, DatabaseTransaction } from '../platform/database.js';
 import { activeBundle, type BundleSummary } from './bundle-store.js';
 import type { CompiledBundle } from './compiled-bundle.js';
 import { installRules } from './install-rules.js';
 import type { RuleCounts } from './bundle-rule-store.js';
+import { lockRules } from './rule-lock.js';
+import { tenantOf } from './rule-tenant.js';
+import { stageRules } from './stage-rules.js';
 
 /** Another bundle is to become the active one. */
 export interface BundleChange {
@@ -15,12 +18,10 @@ export interface BundleChange {
   readonly requestId: string | undefined;
   /** Whether the bundle that is active is this one. */
   isSame(active: BundleSummary): boolean;
-  /** Makes it the active one; gives its number. May throw, and nothing is changed. */
-  store(
-    transaction: DatabaseTransaction,
-    revision: number,
-    active: BundleSummary | undefined,
-  ): Promise<number>;
+  /** Keeps what is large of it; may throw, and nothing is changed. Gives its number. */
+  keep(transaction: DatabaseTransaction, active: BundleSummary | undefined): Promise<number>;
+  /** Makes it the active one. */
+  activate(transaction: DatabaseTransaction, bundle: number, revision: number): Promise<void>;
 }
 
 /** What came of it. */
@@ -37,22 +38,30 @@ export interface BundleStores {
   readonly audit: Pick<AuditRecorder, 'write'>;
 }
 
-/** Commits a change of the active bundle: its rules, its revision and its audit event, or nothing. */
+/**
+ * Commits a change of the active bundle: its rules, its revision and its audit event, or nothing.
+ * Rules are sent before anybody must wait, and written while only other changes of rules wait; what
+ * is done under the lock of the revisions, for which a key's revocation waits too, takes no time.
+ */
 export async function commitBundle(
   { database, audit }: BundleStores,
   change: BundleChange,
 ): Promise<CommittedBundle> {
   const { kind, actor, commit, requestId, compiled } = change;
-  const { result, revision, changed } = await commitChange<{ bundle: number; changes: RuleCounts }>(
-    database,
-    async (transaction, revision) => {
-      const active = await activeBundle(transaction);
-      if (active !== undefined && change.isSame(active)) {
-        return { unchanged: { bundle: active.bundle, changes: { added: 0, removed: 0 } } };
-      }
-      const bundle = await change.store(transaction, revision, active);
-      const changes = await installRules(transaction, compiled);
-      const detail = { name: compiled.name, previous: active?.bundle ?? null, ...changes };
+  return database.transaction().execute(async (transaction) => {
+    await stageRules(transaction, compiled.rules, (rule) => tenantOf(compiled, rule));
+    await lockRules(transaction);
+    const active = await activeBundle(transaction);
+    if (active !== undefined && change.isSame(active)) {
+      const revision = await latestRevision(transaction);
+      const changes = { added: 0, removed: 0 };
+      return { bundle: active.bundle, revision, changes, changed: false };
+    }
+    const bundle = await change.keep(transaction, active);
+    const changes = await installRules(transaction, compiled);
+    const detail = { name: compiled.name, previous: active?.bundle ?? null, ...changes };
+    const { revision } = await handOutRevision(transaction, async (revision) => {
+      await change.activate(transaction, bundle, revision);
       await audit.write(transaction, {
         kind,
         actor,
@@ -62,11 +71,8 @@ export async function commitBundle(
         ...(requestId === undefined ? {} : { requestId }),
         detail,
       });
-      return {
-        change: { kind, actor, detail: { bundle, ...detail } },
-        result: { bundle, changes },
-      };
-    },
-  );
-  return { ...result, revision, changed };
+      return { change: { kind, actor, detail: { bundle, ...detail } }, result: undefined };
+    });
+    return { bundle, revision, changes, changed: true };
+  });
 }

@@ -1,7 +1,11 @@
+import type { MatcherPart } from '../engine/engine.js';
+import { type KeyRing, loadKeyRing } from '../identity/key-ring.js';
+import { type ChangeHead, headsAfter, LOG_START, type LogPlace } from '../platform/change-tail.js';
 import { type Clock, systemClock } from '../platform/clock.js';
 import type { Database } from '../platform/database.js';
 import { activePolicyReader } from './active-policy.js';
-import { buildSnapshot } from './build-snapshot.js';
+import { type BuiltPolicy, buildPolicy, type SnapshotSources } from './build-snapshot.js';
+import { followChanges, isFollowable, MAX_CHANGES } from './follow-changes.js';
 import { emptySnapshot, type Snapshot } from './snapshot.js';
 
 /** Milliseconds between two looks at the database when nothing tells of a change. */
@@ -9,15 +13,21 @@ const POLL = 5_000;
 /** Milliseconds to the first retry after a failure; doubled for each further one, up to `POLL`. */
 const FIRST_RETRY = 250;
 
+/** How an engine may find the rules of a part of the matcher. */
+const HANDLINGS = ['indexed', 'residual', 'fallback'] as const;
+
 /** The policy that this process decides by. */
 export interface CurrentPolicy {
-  /** Swapped whole; a caller that reads it twice may see two revisions. */
+  /**
+   * Swapped whole; a caller that reads it twice may see two revisions. Its engine is asked in the
+   * turn in which it was read here.
+   */
   readonly snapshot: Snapshot;
   /** Milliseconds since the epoch when Postgres last confirmed that nothing newer exists. */
   readonly confirmedAt: number;
   /**
-   * Reads what is new, and gives a snapshot at least as fresh as this call: calls made while a pull
-   * runs share the next one. Rejects where it fails; the last good snapshot then stays.
+   * Reads what is new, and gives a snapshot at least as fresh as this call: calls made during a look
+   * at the database share the next one. Rejects where it fails; the last good snapshot then stays.
    */
   catchUp(): Promise<Snapshot>;
   /** Waits until the snapshot is at least of `revision`; undefined after `timeout` milliseconds. */
@@ -41,6 +51,14 @@ export interface PolicyMetrics {
   readonly snapshotFailures: { inc(): void };
   /** In seconds. */
   readonly snapshotBuildSeconds: { observe(value: number): void };
+  /** Changes of rules taken into the engine in place. */
+  readonly snapshotIncrements: { inc(): void };
+  /** Rules that the engine holds. */
+  readonly engineRules: { set(value: number): void };
+  /** Parts of the matcher, by how the engine finds their rules. */
+  readonly engineMatcherParts: {
+    set(labels: { handling: MatcherPart['handling'] }, value: number): void;
+  };
 }
 
 /** What the holder is made of. */
@@ -51,6 +69,8 @@ export interface CurrentPolicyOptions {
   readonly clock?: Clock;
   /** Milliseconds between two looks at the database; 5,000 unless given. */
   readonly poll?: number;
+  /** Begins the engine of a model; the fastest for it unless given. */
+  readonly buildEngine?: SnapshotSources['buildEngine'];
   /** Told of each new snapshot once it is in force, the first one too; must not throw. */
   onSwap?(snapshot: Snapshot): void;
 }
@@ -65,6 +85,19 @@ interface Waiter {
   done(snapshot: Snapshot | undefined): void;
 }
 
+/** What a look at the database came to. */
+interface Look {
+  /** The newest revision that it knew of. */
+  readonly seen: number;
+  /** Where rules must be read anew: the look that takes them up, once they are there. */
+  readonly building: Promise<Look> | undefined;
+}
+
+/**
+ * Looks at the change log, one look at a time. What it finds is followed change by change, or the
+ * policy is built anew off to the side, which may take seconds; meanwhile further looks keep the keys
+ * current, and the next one after the building takes it up.
+ */
 class PolicyHolder implements CurrentPolicy {
   snapshot: Snapshot = emptySnapshot;
   confirmedAt = 0;
@@ -72,8 +105,15 @@ class PolicyHolder implements CurrentPolicy {
   readonly #clock: Clock;
   readonly #readActivePolicy = activePolicyReader();
   readonly #waiters = new Set<Waiter>();
-  #running: Promise<Snapshot> | undefined;
-  #next: Promise<Snapshot> | undefined;
+  readonly #stopping = new AbortController();
+  #place: LogPlace = LOG_START;
+  /** The newest revision whose change of keys is in the snapshot for certain. */
+  #keysThrough = 0;
+  #looking: Promise<Look> | undefined;
+  #nextLook: Promise<Look> | undefined;
+  #building: Promise<Look> | undefined;
+  /** Built, and to be taken up by the next look. */
+  #built: BuiltPolicy | undefined;
   #timer: NodeJS.Timeout | undefined;
   #failures = 0;
   #started = false;
@@ -83,16 +123,14 @@ class PolicyHolder implements CurrentPolicy {
     this.#clock = options.clock ?? systemClock;
   }
 
-  catchUp(): Promise<Snapshot> {
-    if (this.#running === undefined) return this.#run();
-    // What runs may have read before this call: its snapshot could lack what the caller has seen.
-    this.#next ??= this.#running
-      .catch(() => undefined)
-      .then(() => {
-        this.#next = undefined;
-        return this.#running ?? this.#run();
-      });
-    return this.#next;
+  async catchUp(): Promise<Snapshot> {
+    let look = await this.#lookAfresh();
+    const { seen } = look;
+    while (look.building !== undefined) {
+      look = await look.building;
+      if (this.snapshot.revision >= seen) break;
+    }
+    return this.snapshot;
   }
 
   async waitFor(revision: number, timeout: number): Promise<Snapshot | undefined> {
@@ -120,57 +158,148 @@ class PolicyHolder implements CurrentPolicy {
 
   async stop(): Promise<void> {
     this.#started = false;
+    this.#stopping.abort(new Error('the server stops'));
     clearTimeout(this.#timer);
     for (const waiter of this.#waiters) waiter.done(undefined);
-    await Promise.allSettled([this.#running, this.#next]);
+    await Promise.allSettled([this.#building, this.#looking, this.#nextLook]);
   }
 
-  #run(): Promise<Snapshot> {
-    clearTimeout(this.#timer);
-    const running = this.#pull().finally(() => {
-      this.#running = undefined;
-      this.#schedule();
-    });
-    this.#running = running;
-    return running;
-  }
-
-  async #pull(): Promise<Snapshot> {
-    const { database, log, metrics } = this.#options;
-    const asked = this.#clock.now();
-    const before = performance.now();
-    try {
-      const snapshot = await buildSnapshot(database, this.snapshot, {
-        readActivePolicy: this.#readActivePolicy,
+  /** A look that begins after this call: what runs may have read before it. */
+  #lookAfresh(): Promise<Look> {
+    if (this.#looking === undefined) return this.#startLook();
+    this.#nextLook ??= this.#looking
+      .catch(() => undefined)
+      .then(() => {
+        this.#nextLook = undefined;
+        return this.#looking ?? this.#startLook();
       });
-      this.#failures = 0;
-      this.confirmedAt = asked;
-      if (snapshot !== this.snapshot) {
-        const milliseconds = Math.round(performance.now() - before);
-        this.#swap(snapshot);
-        metrics?.snapshotBuilds.inc();
-        metrics?.snapshotBuildSeconds.observe(milliseconds / 1_000);
-        log.info({ ...named(snapshot), milliseconds }, 'the policy in force is new');
-      }
-      return snapshot;
-    } catch (error) {
-      this.#failures += 1;
-      metrics?.snapshotFailures.inc();
-      log.error(
-        { err: error, revision: this.snapshot.revision },
-        'the policy could not be read; the last one that could stays in force',
-      );
-      throw error;
-    }
+    return this.#nextLook;
   }
 
-  #swap(snapshot: Snapshot): void {
+  #startLook(): Promise<Look> {
+    clearTimeout(this.#timer);
+    const looking = this.#look()
+      .catch((error: unknown) => this.#failed(error))
+      .finally(() => {
+        this.#looking = undefined;
+        this.#schedule();
+      });
+    this.#looking = looking;
+    return looking;
+  }
+
+  async #look(): Promise<Look> {
+    const { database, log } = this.#options;
+    const asked = this.#clock.now();
+    const { snapshot: before } = this;
+    const built = this.#built;
+    const changes = await headsAfter(database, built?.place ?? this.#place, MAX_CHANGES);
+    const seen = changes?.at(-1)?.revision ?? built?.place.revision ?? this.#place.revision;
+    const keys = await this.#keysAfter(changes, built);
+    if (this.#built === built) this.#built = undefined;
+    if (built !== undefined && changes !== undefined) {
+      this.#swap({ ...built.policy, keys }, built.place);
+    } else if (keys !== before.keys) {
+      this.#swap({ ...before, keys }, this.#place);
+    }
+    this.#keysThrough = changes === undefined ? LOG_START.revision : seen;
+    const isFollowed = await this.#follow(changes);
+    if (this.snapshot !== before) log.info(named(this.snapshot), 'the policy in force is new');
+    if (!isFollowed) return { seen, building: this.#build() };
+    this.#failures = 0;
+    this.confirmedAt = asked;
+    return { seen, building: undefined };
+  }
+
+  /** The keys, read again where they may have changed. */
+  async #keysAfter(
+    changes: readonly ChangeHead[] | undefined,
+    built: BuiltPolicy | undefined,
+  ): Promise<KeyRing> {
+    const isKnown =
+      built === undefined &&
+      changes?.every(
+        ({ kind, revision }) => !kind.startsWith('key.') || revision <= this.#keysThrough,
+      );
+    return isKnown ? this.snapshot.keys : loadKeyRing(this.#options.database);
+  }
+
+  /** Takes changes into the snapshot one by one; false where the policy must be built anew. */
+  async #follow(changes: readonly ChangeHead[] | undefined): Promise<boolean> {
+    // What is being built has them all.
+    if (this.#building !== undefined || changes === undefined) return false;
+    if (!isFollowable(changes)) return false;
+    const { database, metrics } = this.#options;
+    return followChanges(database, changes, (change, rules) => {
+      if (rules !== undefined) {
+        if (!this.snapshot.engine.apply(rules)) return false;
+        metrics?.snapshotIncrements.inc();
+      }
+      this.#swap({ ...this.snapshot, revision: change.revision }, change);
+      return true;
+    });
+  }
+
+  /** Builds the policy anew, unless that is under way: the look that takes it up sees to the rest. */
+  #build(): Promise<Look> {
+    if (this.#building !== undefined) return this.#building;
+    if (this.#built !== undefined) return this.#lookAfresh();
+    const { database, buildEngine, metrics } = this.#options;
+    const before = performance.now();
+    const building = buildPolicy(database, {
+      readActivePolicy: this.#readActivePolicy,
+      signal: this.#stopping.signal,
+      ...(buildEngine === undefined ? {} : { buildEngine }),
+    })
+      .then(
+        (built) => {
+          this.#built = built;
+          metrics?.snapshotBuilds.inc();
+          metrics?.snapshotBuildSeconds.observe((performance.now() - before) / 1_000);
+        },
+        (error: unknown) => {
+          this.#failed(error);
+        },
+      )
+      .finally(() => {
+        this.#building = undefined;
+      })
+      .then(() => this.#lookAfresh());
+    // Whoever waits for it is told; where nobody does, it was logged.
+    building.catch(() => this.#schedule());
+    this.#building = building;
+    return building;
+  }
+
+  #failed(error: unknown): never {
+    const { log, metrics } = this.#options;
+    this.#failures += 1;
+    metrics?.snapshotFailures.inc();
+    log.error(
+      { err: error, revision: this.snapshot.revision },
+      'the policy could not be read; the last one that could stays in force',
+    );
+    throw error;
+  }
+
+  #swap(snapshot: Snapshot, place: LogPlace): void {
     this.snapshot = snapshot;
-    this.#options.metrics?.revision.set(snapshot.revision);
+    this.#place = place;
+    this.#measure(snapshot);
     for (const waiter of this.#waiters) {
       if (snapshot.revision >= waiter.revision) waiter.done(snapshot);
     }
     this.#options.onSwap?.(snapshot);
+  }
+
+  #measure({ revision, engine }: Snapshot): void {
+    const { metrics } = this.#options;
+    metrics?.revision.set(revision);
+    metrics?.engineRules.set(engine.size);
+    for (const handling of HANDLINGS) {
+      const parts = engine.parts.filter((part) => part.handling === handling);
+      metrics?.engineMatcherParts.set({ handling }, parts.length);
+    }
   }
 
   #schedule(): void {

@@ -1,7 +1,8 @@
 import { sql } from 'kysely';
 import type { Database, DatabaseTransaction } from '../platform/database.js';
+import { type Streaming, streamRows } from '../platform/stream-rows.js';
 import type { RuleLine } from '../vocabulary.js';
-import { BATCH, type RuleTables, toLine } from './rule-table.js';
+import { type RuleTables, toLine } from './rule-table.js';
 
 /** Who holds a rule in force: the bundle, an admin, or both. */
 export interface RuleSource {
@@ -87,24 +88,19 @@ function subjectField({ subjectFields }: RuleFilter) {
 }
 
 /**
- * Hands every rule in force to `take`, in the engine's order, some thousand at a time: between two
- * batches the event loop is free. The transaction must be one that sees a single state.
+ * Hands every rule in force to `take`, in the engine's order, streamed. The transaction must be one
+ * that sees a single state.
  */
 export async function eachRule(
   transaction: DatabaseTransaction,
   take: (rule: RuleLine) => void,
+  streaming: Streaming,
 ): Promise<void> {
-  await sql`
-    DECLARE rules_in_force NO SCROLL CURSOR FOR
-    SELECT ptype, rule FROM casbin ORDER BY bundle_rank NULLS LAST, admin_rank`.execute(
-    transaction,
-  );
-  const fetch = sql<{ ptype: string; rule: readonly string[] }>`
-    FETCH ${sql.lit(BATCH)} FROM rules_in_force`;
-  for (;;) {
-    const { rows } = await fetch.execute(transaction);
-    for (const row of rows) take(toLine(row));
-    if (rows.length < BATCH) break;
-  }
-  await sql`CLOSE rules_in_force`.execute(transaction);
+  // The index has this order; sorting a million rules would take longer than all the rest.
+  await sql`SET LOCAL enable_sort = off`.execute(transaction);
+  // As text: parsed in turns of our own, not all where they arrive.
+  const rules = sql<{ line: string }>`
+    SELECT (jsonb_build_array(ptype) || rule)::text AS line
+    FROM casbin ORDER BY bundle_rank NULLS LAST, admin_rank`;
+  await streamRows(transaction, rules, ({ line }) => take(JSON.parse(line) as RuleLine), streaming);
 }

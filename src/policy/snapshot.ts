@@ -13,8 +13,11 @@ export interface BundleName {
 }
 
 /**
- * Everything that a decision reads, of one revision. Built off to the side, swapped in by one
- * assignment, never changed: whoever holds one sees one policy from the first step to the last.
+ * Everything that a decision reads, of one revision; swapped in by one assignment. All of it but the
+ * engine is never changed: whoever holds one sees the same governance rules and settings from the
+ * first step to the last. The engine takes small changes in place, between two turns of the event
+ * loop, and goes on into the next snapshot: it is asked in the turn in which its snapshot was taken
+ * from `CurrentPolicy`, and not after anything was awaited.
  */
 export interface Snapshot {
   readonly revision: number;
@@ -25,6 +28,7 @@ export interface Snapshot {
   readonly engine: Engine;
   readonly governance: GovernanceIndex;
   readonly settings: BundleSettings;
+  /** May be newer than `revision`: a revoked key does not wait for rules that take long to read. */
   readonly keys: KeyRing;
 }
 

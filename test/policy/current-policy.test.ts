@@ -1,43 +1,58 @@
 import assert from 'node:assert/strict';
 import { sql } from 'kysely';
 import { commitChange } from '../../src/platform/change-log.js';
-import { createCurrentPolicy, type CurrentPolicy } from '../../src/policy/current-policy.js';
+import {
+  createCurrentPolicy,
+  type CurrentPolicy,
+  type CurrentPolicyOptions,
+} from '../../src/policy/current-policy.js';
 import type { RuleLine } from '../../src/vocabulary.js';
 import { connectDatabase } from '../../src/platform/database.js';
 import { postgresProxy } from '../support/tcp-proxy.js';
+import { buildInPlaceEngine } from './in-place-engine.js';
 import { ask, bundleOf, type PolicyFixture, policyFixture, silentLog } from './support.js';
 
 const RULES = 'p, editor, acme, document:*, write, allow\ng, alice, editor, acme\n';
 const BOB: RuleLine = ['g', 'bob', 'editor', 'acme'];
+const CAROL: RuleLine = ['g', 'carol', 'editor', 'acme'];
+const ALLOW_DENY_ALLOW = ['allow', 'deny', 'allow'];
 
 describe('the policy in force', () => {
   let fixture: PolicyFixture;
   let other: CurrentPolicy;
-  let counts: { builds: number; failures: number; revision: number };
+  let counts: { builds: number; increments: number; failures: number; revision: number };
   let now: number;
 
   before(async () => void (fixture = await policyFixture()));
   beforeEach(async () => {
     await fixture.reset();
     await fixture.service.apply({ files: bundleOf(RULES), actor: 'root' });
-    counts = { builds: 0, failures: 0, revision: -1 };
+    counts = { builds: 0, increments: 0, failures: 0, revision: -1 };
     now = 1_000;
     // A second server on the same database: nobody tells it of changes.
-    other = createCurrentPolicy({
+    other = follower({});
+  });
+  afterEach(() => other.stop());
+  after(() => fixture.close());
+
+  const follower = (options: Partial<CurrentPolicyOptions>) =>
+    createCurrentPolicy({
       database: fixture.db.database,
       log: silentLog,
       clock: { now: () => now },
       poll: 3_600_000,
+      buildEngine: buildInPlaceEngine,
       metrics: {
         revision: { set: (value) => void (counts.revision = value) },
         snapshotBuilds: { inc: () => void (counts.builds += 1) },
         snapshotFailures: { inc: () => void (counts.failures += 1) },
         snapshotBuildSeconds: { observe() {} },
+        snapshotIncrements: { inc: () => void (counts.increments += 1) },
+        engineRules: { set() {} },
+        engineMatcherParts: { set() {} },
       },
+      ...options,
     });
-  });
-  afterEach(() => other.stop());
-  after(() => fixture.close());
 
   const add = (...rules: RuleLine[]) =>
     fixture.service.changeRules({ add: rules, remove: [], actor: 'root' });
@@ -61,7 +76,7 @@ describe('the policy in force', () => {
     assert.equal(mayWrite('alice'), 'allow');
     assert.deepEqual(other.snapshot.bundle, { number: 1, name: 'test', commit: undefined });
     assert.deepEqual([other.snapshot.revision, other.confirmedAt], [1, 1_000]);
-    assert.deepEqual(counts, { builds: 1, failures: 0, revision: 1 });
+    assert.deepEqual(counts, { builds: 1, increments: 0, failures: 0, revision: 1 });
   });
 
   it('keeps the very snapshot where nothing is new, and confirms it', async () => {
@@ -73,15 +88,63 @@ describe('the policy in force', () => {
     assert.equal(counts.builds, 1);
   });
 
-  it('swaps snapshots whole: who holds one sees it unchanged', async () => {
+  it('swaps snapshots whole where a bundle comes: who holds one sees it unchanged', async () => {
     await other.start();
     const held = other.snapshot;
-    await add(BOB);
+    await fixture.service.apply({ files: bundleOf(RULES.replace('alice', 'bob')), actor: 'root' });
     await other.catchUp();
-    assert.equal(mayWrite('bob'), 'allow');
+    assert.deepEqual([mayWrite('alice'), mayWrite('bob')], ['deny', 'allow']);
     const asked = ask('acme', 'bob', 'write', 'document:1');
     assert.equal(held.engine.decide(asked).effect, 'deny');
     assert.equal(held.revision, 1);
+  });
+
+  it('takes a small change into its engine, with the revision, and reads no rules again', async () => {
+    await other.start();
+    const { engine, governance } = other.snapshot;
+    await add(BOB);
+    await touchKeys('key.created');
+    await fixture.service.changeRules({ add: [CAROL], remove: [BOB], actor: 'root' });
+    await other.catchUp();
+    assert.deepEqual([mayWrite('alice'), mayWrite('bob'), mayWrite('carol')], ALLOW_DENY_ALLOW);
+    assert.equal(other.snapshot.revision, 4);
+    assert.equal(other.snapshot.engine, engine);
+    assert.equal(other.snapshot.governance, governance);
+    assert.deepEqual(counts, { builds: 1, increments: 2, failures: 0, revision: 4 });
+  });
+
+  it('reads all rules again where the engine cannot take a change', async () => {
+    const stubborn: NonNullable<CurrentPolicyOptions['buildEngine']> = (model) => {
+      const { add: addRule, build } = buildInPlaceEngine(model);
+      return { add: addRule, build: () => ({ ...build(), apply: () => false }) };
+    };
+    other = follower({ buildEngine: stubborn });
+    await other.start();
+    await add(BOB);
+    await other.catchUp();
+    assert.equal(mayWrite('bob'), 'allow');
+    assert.deepEqual(counts, { builds: 2, increments: 0, failures: 0, revision: 2 });
+  });
+
+  it('reads all rules again where the lines of a change are no longer kept', async () => {
+    await other.start();
+    await add(BOB);
+    await sql`TRUNCATE changed_rules`.execute(fixture.db.database);
+    await other.catchUp();
+    assert.equal(mayWrite('bob'), 'allow');
+    assert.deepEqual(counts, { builds: 2, increments: 0, failures: 0, revision: 2 });
+  });
+
+  it('reads all rules again after more lines than a turn can take', async () => {
+    await other.start();
+    for (const part of ['a', 'b', 'c']) {
+      await add(
+        ...Array.from({ length: 7_000 }, (_, n): RuleLine => ['g', `${part}${n}`, 'x', 'acme']),
+      );
+    }
+    await other.catchUp();
+    assert.equal(other.snapshot.engine.size, 21_002);
+    assert.deepEqual(counts, { builds: 2, increments: 0, failures: 0, revision: 4 });
   });
 
   it('tells of each new snapshot once it is in force, and of nothing else', async () => {
@@ -115,15 +178,17 @@ describe('the policy in force', () => {
       snapshots.map(({ revision }) => revision),
       [2, 2, 2],
     );
-    assert.equal(counts.builds, 2);
+    assert.deepEqual([counts.builds, counts.increments], [1, 1]);
   });
 
-  it('shares one further pull among calls that come while one runs', async () => {
+  it('shares one further look among calls that come while one runs', async () => {
+    let looks = 0;
+    other = follower({ clock: { now: () => (looks += 1) } });
     const first = other.catchUp();
-    const [second, third] = [other.catchUp(), other.catchUp()];
-    assert.notEqual(first, second);
-    assert.equal(second, third);
-    await Promise.all([first, second]);
+    const further = [other.catchUp(), other.catchUp(), other.catchUp()];
+    await Promise.all([first, ...further]);
+    // The first begins a building, one serves all others, and one takes up what was built.
+    assert.equal(looks, 3);
   });
 
   it('keeps its engine where only keys changed', async () => {
@@ -153,16 +218,30 @@ describe('the policy in force', () => {
     assert.deepEqual([mayWrite('bob'), mayWrite('carol')], ['deny', 'allow']);
   });
 
+  it('reads everything again where the database was set back and has gone on since', async () => {
+    await add(BOB);
+    await other.start();
+    await fixture.reset();
+    await fixture.service.apply({ files: bundleOf(RULES), actor: 'root' });
+    await add(CAROL);
+    await touchKeys('key.created');
+    await other.catchUp();
+    assert.equal(other.snapshot.revision, 3);
+    assert.deepEqual([mayWrite('bob'), mayWrite('carol')], ['deny', 'allow']);
+  });
+
   it('keeps the last good snapshot when reading fails, and recovers', async () => {
     await other.start();
-    await add(BOB);
+    await fixture.service.apply({ files: bundleOf(`${RULES}g, bob, editor, acme`), actor: 'root' });
     const { database } = fixture.db;
-    await sql`ALTER TABLE casbin RENAME TO casbin_away`.execute(database);
-    await assert.rejects(other.catchUp());
-    assert.deepEqual([other.snapshot.revision, other.confirmedAt], [1, 1_000]);
-    assert.equal(mayWrite('alice'), 'allow');
-    assert.equal(counts.failures, 1);
-    await sql`ALTER TABLE casbin_away RENAME TO casbin`.execute(database);
+    for (const table of ['casbin', 'change_log']) {
+      await sql`ALTER TABLE ${sql.table(table)} RENAME TO away`.execute(database);
+      await assert.rejects(other.catchUp());
+      assert.deepEqual([other.snapshot.revision, other.confirmedAt], [1, 1_000]);
+      assert.deepEqual([mayWrite('alice'), mayWrite('bob')], ['allow', 'deny']);
+      await sql`ALTER TABLE away RENAME TO ${sql.table(table)}`.execute(database);
+    }
+    assert.equal(counts.failures, 2);
     await other.catchUp();
     assert.equal(mayWrite('bob'), 'allow');
   });
