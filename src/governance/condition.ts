@@ -8,7 +8,7 @@ import { environment, startBudget } from './cel-functions.js';
 import { survey } from './cel-references.js';
 import { durationOf, timestampOf } from './cel-time.js';
 import { CelVariables } from './cel-values.js';
-import type { Condition, ConditionInput } from './governance-rule.js';
+import type { Condition, ConditionInput, ConditionReferences } from './governance-rule.js';
 import { compilePattern } from './linear-regex.js';
 import { timeZoneFault } from './wall-clock.js';
 
@@ -54,26 +54,30 @@ export function compileCondition(
       const message = `expected a condition, true or false; this gives \`${String(type)}\``;
       return { faults: [{ offset: 0, message }] };
     }
-    return { source, references, evaluate: (input) => evaluate(program, loops, input) };
+    return {
+      source,
+      references,
+      evaluate: (input) => evaluate(program, loops, variablesOf(input, references)),
+    };
   } catch (error) {
     return { faults: [faultOf(error)] };
   }
 }
 
-/** The variables of a check are converted once for all rules that are asked about it. */
-const converted = new WeakMap<ConditionInput, CelVariables>();
+/** Those of the check that was asked about last: its rules are asked one right after the other. */
+let latest: CelVariables | undefined;
+
+function variablesOf(input: ConditionInput, references: ConditionReferences): CelVariables {
+  if (latest?.input !== input) latest = new CelVariables(input, references);
+  return latest.naming(references);
+}
 
 function evaluate(
   program: (variables: CelVariables) => unknown,
   loops: number,
-  input: ConditionInput,
+  variables: CelVariables,
 ): { readonly value: boolean } | { readonly failed: string } {
   try {
-    let variables = converted.get(input);
-    if (variables === undefined) {
-      variables = new CelVariables(input);
-      converted.set(input, variables);
-    }
     if (loops > 0 && Math.max(variables.widest, 1) ** loops > MAX_STEPS) {
       return { failed: 'the lists are too long to go through' };
     }

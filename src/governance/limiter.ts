@@ -6,10 +6,7 @@ export interface Demand {
   readonly ruleId: string;
   /** The tenant, which keeps its counters together in a cluster of Redis. */
   readonly tenant: string;
-  /**
-   * Names the counter: canonical JSON of tenant, rule, what it counts by, and period, so that no id can
-   * be made to look like two. What leaves the process is `storedName` of it.
-   */
+  /** Names the counter: rule, period, tenant and what it counts by. Leaves the process as `storedName`. */
   readonly counter: string;
   readonly periodMs: number;
   /** At most this many in any stretch of time as long as the period. */

@@ -1,6 +1,6 @@
 import { type Clock, systemClock } from '../platform/clock.js';
 import { type Demand, type Limiter, NOTHING_TAKEN, type Receipt, type Taken } from './limiter.js';
-import { answerOf, bucketAt, firstCounted, receiptOf, type Uses } from './sliding-window.js';
+import { answerOf, bucketAt, firstCounted, type Uses } from './sliding-window.js';
 
 interface Counter {
   readonly name: string;
@@ -52,20 +52,19 @@ class MemoryLimiter implements Limiter {
   #answer(demands: readonly Demand[], spend: boolean): Taken {
     if (demands.length === 0) return NOTHING_TAKEN;
     const now = this.#clock.now();
-    const readings = demands.map((demand) => ({
-      demand,
-      uses: this.#counters.get(demand.counter)?.uses ?? UNUSED,
-    }));
-    const answer = answerOf(readings, now);
-    if (!answer.allowed || !spend) return { ...answer, receipt: [] };
-    for (const demand of demands) {
-      this.#sweepSome(now);
-      addOne(this.#counterOf(demand), now);
-    }
-    return { ...answer, receipt: receiptOf(demands, now) };
+    const readings = demands.map((demand) => {
+      const counter = this.#counters.get(demand.counter);
+      return { demand, counter, uses: counter?.uses ?? UNUSED };
+    });
+    const taken = answerOf(readings, now, spend);
+    if (!taken.allowed || !spend) return taken;
+    for (const { demand, counter } of readings) addOne(counter ?? this.#open(demand), now);
+    // Only now: what is found above, and no longer counts, counts again.
+    this.#sweepSome(now, demands.length * SWEPT_AT_ONCE);
+    return taken;
   }
 
-  #counterOf({ counter: name, periodMs }: Demand): Counter {
+  #open({ counter: name, periodMs }: Demand): Counter {
     const known = this.#counters.get(name);
     if (known !== undefined) return known;
     const made = { name, periodMs, uses: [] };
@@ -73,8 +72,8 @@ class MemoryLimiter implements Limiter {
     return made;
   }
 
-  #sweepSome(now: number): void {
-    for (let left = SWEPT_AT_ONCE; left > 0; left -= 1) {
+  #sweepSome(now: number, count: number): void {
+    for (let left = count; left > 0; left -= 1) {
       const { done, value } = this.#sweep.next();
       if (done) {
         this.#sweep = this.#counters.values();
@@ -96,10 +95,13 @@ function addOne({ uses, periodMs }: Counter, now: number): void {
   else uses.splice(at + 1, 0, { bucket, used: 1 });
 }
 
+/** Counters are kept so much longer than they count, in milliseconds, should the clock be set back. */
+const KEPT_LONGER = 60_000;
+
 /** Whether nothing in a counter counts any more. */
 function isOver({ uses, periodMs }: Counter, now: number): boolean {
   const last = uses.at(-1);
-  return last === undefined || last.bucket < firstCounted(now, periodMs);
+  return last === undefined || last.bucket < firstCounted(now - KEPT_LONGER, periodMs);
 }
 
 /** A limiter whose counters live and end with the process. */

@@ -9,7 +9,7 @@ import {
   storedName,
   type Taken,
 } from './limiter.js';
-import { answerOf, inOrder, receiptOf, type Uses } from './sliding-window.js';
+import { answerOf, inOrder, type Uses } from './sliding-window.js';
 
 /** What `take_limits` (migration 0005) answers. */
 interface Found {
@@ -72,8 +72,7 @@ class PostgresLimiter implements Limiter {
       demand,
       uses: usesIn(found.uses[index] ?? []),
     }));
-    const answer = answerOf(readings, found.now);
-    return { ...answer, receipt: answer.allowed && spend ? receiptOf(demands, found.now) : [] };
+    return answerOf(readings, found.now, spend);
   }
 }
 

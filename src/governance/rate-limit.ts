@@ -95,12 +95,11 @@ export function demandsOf(
 ): Demand[] {
   const demands: Demand[] = [];
   for (const { rule } of applied) {
-    const counted = countedBy(check, rule);
     for (const { per, count } of rule.rate.limits) {
       demands.push({
         ruleId: rule.id,
         tenant: check.tenant,
-        counter: `${counted},"${per}"]`,
+        counter: counterOf(check, rule, per),
         periodMs: PERIODS[per],
         count: countFor(rule.rate, per, roles) ?? count,
       });
@@ -119,20 +118,14 @@ function countFor({ byRole }: RateTerms, per: Per, roles: readonly string[]): nu
   return largest;
 }
 
-/** What a rule counts a check by, as JSON: the beginning of the names of its counters. */
-function countedBy({ tenant, subject, resource }: Check, { id, rate }: RateLimitRule): string {
-  const start = `[${quoted(tenant)},${quoted(id)}`;
-  switch (rate.key) {
-    case 'subject':
-      return `${start},["subject",${quoted(subject.type)},${quoted(subject.id)}]`;
-    case 'resource':
-      return `${start},["resource",${quoted(resource.type)},${quoted(resource.id)}]`;
-    case 'tenant':
-      return `${start},["tenant"]`;
-  }
-}
-
-/** A text as JSON has it, canonical too. */
-function quoted(text: string): string {
-  return JSON.stringify(text);
+/**
+ * Names the counter of a period. The lines before the last hold no newline, so that no id can be made
+ * to look like two.
+ */
+function counterOf({ tenant, subject, resource }: Check, rule: RateLimitRule, per: Per): string {
+  const { key } = rule.rate;
+  const start = `${rule.id}\n${per}\n${tenant}\n${key}`;
+  if (key === 'tenant') return start;
+  const { type, id } = key === 'subject' ? subject : resource;
+  return `${start}\n${type}\n${id}`;
 }

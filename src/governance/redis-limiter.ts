@@ -8,7 +8,7 @@ import {
   storedName,
   type Taken,
 } from './limiter.js';
-import { answerOf, type BucketUse, inOrder, receiptOf, type Uses } from './sliding-window.js';
+import { answerOf, type BucketUse, inOrder, type Uses } from './sliding-window.js';
 
 /**
  * The formula of `sliding-window.ts`. A counter is a hash: number of the sub-bucket → taken in it.
@@ -118,8 +118,7 @@ class RedisLimiter implements Limiter {
       ...demands.flatMap(({ periodMs, count }) => [periodMs, count]),
     );
     const readings = demands.map((demand, index) => ({ demand, uses: usesIn(found[index] ?? []) }));
-    const answer = answerOf(readings, now);
-    return { ...answer, receipt: answer.allowed && spend ? receiptOf(demands, now) : [] };
+    return answerOf(readings, now, spend);
   }
 
   /** The tenant in braces keeps the counters of a check on one node of a cluster. */

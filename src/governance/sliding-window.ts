@@ -1,4 +1,10 @@
-import type { Demand, Receipt, Taken, TightestLimit } from './limiter.js';
+import {
+  type Demand,
+  NOTHING_TAKEN,
+  type Receipt,
+  type Taken,
+  type TightestLimit,
+} from './limiter.js';
 
 /**
  * The one formula of all limiters: a period is cut into 60 sub-buckets, numbered from the epoch; a
@@ -61,15 +67,6 @@ function secondsUntilOut(bucket: number, now: number, periodMs: number): number 
   return Math.max(1, Math.ceil((out - now) / 1_000));
 }
 
-/** What is taken when demands are met at an instant. */
-export function receiptOf(demands: readonly Demand[], now: number): Receipt {
-  return demands.map(({ tenant, counter, periodMs }) => ({
-    tenant,
-    counter,
-    bucket: bucketAt(now, periodMs),
-  }));
-}
-
 /** What a store found for one demand, before anything was taken. */
 export interface Reading {
   readonly demand: Demand;
@@ -77,47 +74,56 @@ export interface Reading {
 }
 
 /**
- * The answer to demands that are taken all together or not at all. `now` is the store's, the one that
- * it has counted by.
+ * The answer to demands that are taken all together or not at all: what comes of it if they are taken
+ * where that is allowed, and `spend` says so. `now` is the store's, the one that it has counted by.
  */
-export function answerOf(readings: readonly Reading[], now: number): Omit<Taken, 'receipt'> {
-  const refusing = readings.filter(({ demand, uses }) => leftAfter(demand, uses, now) < 0);
-  const limits =
-    refusing.length === 0
-      ? readings.map(({ demand, uses }) => limitAfter(demand, uses, now))
-      : refusing.map(({ demand, uses }) => limitReached(demand, uses, now));
-  const [first, ...others] = limits;
-  if (first === undefined) return { allowed: true, refused: [] };
-
-  const tightest = others.reduce(tighterOf, first);
-  if (refusing.length === 0) return { allowed: true, refused: [], tightest };
+export function answerOf(readings: readonly Reading[], now: number, spend: boolean): Taken {
+  const refusing = readings.filter((reading) => leftAfter(reading, now) < 0);
+  const allowed = refusing.length === 0;
+  let tightest: TightestLimit | undefined;
+  for (const reading of allowed ? readings : refusing) {
+    const limit = allowed ? limitAfter(reading, now) : limitReached(reading, now);
+    tightest = tightest === undefined ? limit : tighterOf(tightest, limit);
+  }
+  if (tightest === undefined) return NOTHING_TAKEN;
+  if (allowed) {
+    return { allowed, tightest, refused: [], receipt: spend ? receiptOf(readings, now) : [] };
+  }
   const refused = [...new Set(refusing.map(({ demand }) => demand.ruleId))];
-  return { allowed: false, refused, tightest, retryAfter: tightest.reset };
+  return { allowed, tightest, retryAfter: tightest.reset, refused, receipt: [] };
+}
+
+function receiptOf(readings: readonly Reading[], now: number): Receipt {
+  return readings.map(({ demand: { tenant, counter, periodMs } }) => ({
+    tenant,
+    counter,
+    bucket: bucketAt(now, periodMs),
+  }));
 }
 
 /** How many units are left once one more is taken; below 0, as many must free before. */
-function leftAfter({ count, periodMs }: Demand, uses: Uses, now: number): number {
+function leftAfter({ demand: { count, periodMs }, uses }: Reading, now: number): number {
   return count - usedIn(uses, now, periodMs) - 1;
 }
 
 /** Where a limit stands once one unit more was taken from it: in the sub-bucket of now. */
-function limitAfter(demand: Demand, uses: Uses, now: number): TightestLimit {
-  const { count, periodMs, ruleId } = demand;
+function limitAfter(reading: Reading, now: number): TightestLimit {
+  const { count, periodMs, ruleId } = reading.demand;
   const here = bucketAt(now, periodMs);
-  const oldest = bucketFreeing(1, uses, firstCounted(now, periodMs)) ?? here;
+  const oldest = bucketFreeing(1, reading.uses, firstCounted(now, periodMs)) ?? here;
   return {
     limit: count,
-    remaining: leftAfter(demand, uses, now),
+    remaining: leftAfter(reading, now),
     reset: secondsUntilOut(Math.min(oldest, here), now, periodMs),
     ruleId,
   };
 }
 
 /** Where a limit stands that is reached, or is passed since it was lowered. */
-function limitReached(demand: Demand, uses: Uses, now: number): TightestLimit {
-  const { count, periodMs, ruleId } = demand;
-  const wanted = -leftAfter(demand, uses, now);
-  const last = bucketFreeing(wanted, uses, firstCounted(now, periodMs));
+function limitReached(reading: Reading, now: number): TightestLimit {
+  const { count, periodMs, ruleId } = reading.demand;
+  const wanted = -leftAfter(reading, now);
+  const last = bucketFreeing(wanted, reading.uses, firstCounted(now, periodMs));
   // What is used up was used in some sub-bucket.
   const reset = secondsUntilOut(last ?? bucketAt(now, periodMs), now, periodMs);
   return { limit: count, remaining: 0, reset, ruleId };

@@ -1,5 +1,9 @@
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
+import { EvaluationError } from '@marcbachmann/cel-js';
+import { environment } from '../../src/governance/cel-functions.js';
+import { survey } from '../../src/governance/cel-references.js';
+import { CelVariables } from '../../src/governance/cel-values.js';
 import { compileCondition } from '../../src/governance/condition.js';
 import type { Condition, ConditionInput } from '../../src/governance/governance-rule.js';
 import type { JsonObject, JsonValue } from '../../src/vocabulary.js';
@@ -354,5 +358,111 @@ describe('conditions', () => {
       }),
       { numRuns: 1_500 },
     );
+  });
+
+  describe('convert no more of a check than they name', () => {
+    const WHOLE = { context: '*', subject: '*', action: '*', resource: '*' } as const;
+
+    /** The expression over everything that the check holds. */
+    function valueOverAll(source: string, asked: ConditionInput): boolean | string {
+      const program = environment.parse(source);
+      survey(program.ast);
+      program.check();
+      try {
+        const value: unknown = program(new CelVariables(asked, WHOLE));
+        return typeof value === 'boolean' ? value : 'neither';
+      } catch (error) {
+        return error instanceof EvaluationError ? error.summary : 'another error';
+      }
+    }
+
+    const member = fc.constantFrom('a', 'b', 'c', '__proto__', 'constructor');
+    const path = fc
+      .tuple(
+        fc.constantFrom('context', 'subject.properties', 'resource.properties'),
+        fc.array(
+          fc.oneof(
+            member.map((name) => `.${name}`),
+            member.map((name) => `["${name}"]`),
+          ),
+          { maxLength: 2 },
+        ),
+      )
+      .map(([root, steps]) => root + steps.join(''));
+    const operand = fc.oneof(
+      { weight: 3, arbitrary: path },
+      fc.constantFrom('1', '2.5', '"a"', '["a", 1]', '{"a": 1}', 'null', 'true', 'now', 'roles'),
+      fc.constantFrom('timestamp("2026-03-30T10:00:00Z")', 'size(context)', 'type(context.a)'),
+    );
+    const { expression } = fc.letrec<{ expression: string }>((tie) => ({
+      expression: fc.oneof(
+        { maxDepth: 3 },
+        fc
+          .tuple(operand, fc.constantFrom('==', '!=', '<', '>=', 'in'), operand)
+          .map((parts) => parts.join(' ')),
+        path.map((named) => `has(${named}.a)`),
+        fc
+          .tuple(path, fc.constantFrom('exists', 'all', 'exists_one'), operand)
+          .map(([list, macro, other]) => `${list}.${macro}(x, x == ${other})`),
+        fc
+          .tuple(tie('expression'), fc.constantFrom('&&', '||'), tie('expression'))
+          .map(([left, operator, right]) => `(${left}) ${operator} !(${right})`),
+      ),
+    }));
+    const { value } = fc.letrec<{ value: JsonValue }>((tie) => ({
+      value: fc.oneof(
+        { maxDepth: 3 },
+        fc.constantFrom<JsonValue>(1, 2, 2.5, 2 ** 60, -0, 'a', 'b', true, null),
+        fc.array(tie('value'), { maxLength: 3 }),
+        members(tie('value')),
+      ),
+    }));
+
+    function members(arbitrary: fc.Arbitrary<JsonValue>): fc.Arbitrary<JsonObject> {
+      const entries = fc.uniqueArray(fc.tuple(member, arbitrary), {
+        selector: ([name]) => name,
+        maxLength: 3,
+      });
+      // As JSON has it: `__proto__` is a member like any other.
+      return entries.map((given) => {
+        const written = given.map(
+          ([name, held]) => `${JSON.stringify(name)}: ${JSON.stringify(held)}`,
+        );
+        return JSON.parse(`{${written.join(', ')}}`) as JsonObject;
+      });
+    }
+
+    it('and find what they would find over all of it, whatever was asked about the check before', () => {
+      const asked = fc.record({
+        context: members(value),
+        subject: members(value),
+        resource: members(value),
+      });
+      let compiled = 0;
+      fc.assert(
+        fc.property(fc.array(expression, { minLength: 1, maxLength: 4 }), asked, (sources, of) => {
+          const { check, ...rest } = input(of.context);
+          const question: ConditionInput = {
+            ...rest,
+            check: {
+              ...check,
+              subject: { ...check.subject, properties: of.subject },
+              resource: { ...check.resource, properties: of.resource },
+            },
+          };
+          for (const source of sources) {
+            const condition = compileCondition(source);
+            if ('faults' in condition) continue;
+            compiled += 1;
+            const outcome = condition.evaluate(question);
+            const expected = valueOverAll(source, question);
+            if ('value' in outcome) assert.equal(outcome.value, expected, source);
+            else assert.equal(typeof expected, 'string', `${source}: ${outcome.failed}`);
+          }
+        }),
+        { numRuns: 1_500 },
+      );
+      assert.ok(compiled > 1_000, `only ${compiled} expressions compile`);
+    });
   });
 });

@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { compileGovernanceFile } from '../../src/governance/governance-file.js';
 import type { RateLimitRule } from '../../src/governance/governance-rule.js';
 import { demandsOf } from '../../src/governance/rate-limit.js';
-import { canonicalJson } from '../../src/platform/json.js';
 import type { Check } from '../../src/vocabulary.js';
 
 function rule(rest: string, id = 'quota'): RateLimitRule {
@@ -81,16 +80,6 @@ describe('what a check takes from limits', () => {
       assert.notDeepEqual(counters(bySubject, robot), counters(bySubject, user));
     }
     assert.notDeepEqual(counters(rule(both, 'a,b'), check()), counters(rule(both, 'a'), check()));
-  });
-
-  it('names its counters by canonical JSON', () => {
-    const odd = check({ subject: { type: 'service', id: 'a"b\\é😀/', properties: {} } });
-    const names = (key: string) => counters(rule(`${both}, key: ${key}`, "it's"), odd);
-    const named = (by: string[]) =>
-      ['hour', 'day'].map((per) => canonicalJson(['acme', "it's", by, per]));
-    assert.deepEqual(names('subject'), named(['subject', 'service', 'a"b\\é😀/']));
-    assert.deepEqual(names('resource'), named(['resource', 'document', '1']));
-    assert.deepEqual(names('tenant'), named(['tenant']));
   });
 
   it('keeps its counters when the rule is edited', () => {
