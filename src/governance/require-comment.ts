@@ -64,12 +64,22 @@ export function commentFault(terms: CommentTerms, comment: unknown): string | un
   const text = comment.trim();
   if (text === '') return '`context.comment` is empty';
   if (text.length > MAX_LENGTH) return `\`context.comment\` has over ${MAX_LENGTH} characters`;
-  const length = Array.from(text).length;
-  if (length < terms.minLength) {
-    return `\`context.comment\` must have at least ${terms.minLength} characters, not ${length}`;
+  if (isShorter(text, terms.minLength)) {
+    return `\`context.comment\` must have at least ${terms.minLength} characters, not ${lengthOf(text)}`;
   }
   if (terms.pattern && !terms.pattern.matches(text)) {
     return `\`context.comment\` must match \`${terms.pattern.source}\``;
   }
   return undefined;
+}
+
+/** Whether a text has fewer characters; one takes one code unit or two, so most need not be counted. */
+function isShorter(text: string, characters: number): boolean {
+  return text.length < 2 * characters && lengthOf(text) < characters;
+}
+
+function lengthOf(text: string): number {
+  let length = 0;
+  for (const _ of text) length += 1;
+  return length;
 }

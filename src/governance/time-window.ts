@@ -2,7 +2,7 @@ import { Type } from '@sinclair/typebox';
 import type { TimeWindowRule, Window } from './governance-rule.js';
 import type { KindOfRule, TellFault } from './kind.js';
 import { CLOSED } from './schema-parts.js';
-import { changesBetween, instantsOf, timeZoneFault, wallClockAt } from './wall-clock.js';
+import { changesBetween, instantsOf, timeZoneFault, wallTimeAt } from './wall-clock.js';
 import { memberOf } from './written-member.js';
 
 interface WrittenWindow {
@@ -113,7 +113,7 @@ export function isOpen(windows: readonly Window[], now: number): boolean {
 }
 
 function isWindowOpen({ days, from, to, timeZone }: Window, now: number): boolean {
-  const { minute, weekday } = wallClockAt(timeZone, now);
+  const { minute, weekday } = wallTimeAt(timeZone, now);
   if (from < to) return days.includes(weekday) && minute >= from && minute < to;
   const yesterday = weekday === 1 ? 7 : weekday - 1;
   return (days.includes(weekday) && minute >= from) || (days.includes(yesterday) && minute < to);
@@ -134,7 +134,7 @@ export function nextOpening(windows: readonly Window[], now: number): number | u
 
 function openingOf(window: Window, now: number): number | undefined {
   const { timeZone, days, from } = window;
-  const { dayNumber, weekday } = wallClockAt(timeZone, now);
+  const { dayNumber, weekday } = wallTimeAt(timeZone, now);
   // Setting the clocks may open a window as well: it jumps into it, or back into it.
   const changes = changesBetween(timeZone, now, now + HORIZON * DAY);
   const starts: number[] = [];

@@ -1,13 +1,8 @@
 import { Temporal } from 'temporal-polyfill';
 import { closest } from '../platform/closest.js';
 
-/** What a clock on the wall shows. */
-export interface WallClock {
-  readonly year: number;
-  /** 1 to 12. */
-  readonly month: number;
-  /** 1 to 31. */
-  readonly day: number;
+/** The day and the time that a clock on the wall shows, as windows count them. */
+export interface WallTime {
   /** ISO weekday, 1 (Monday) to 7. */
   readonly weekday: number;
   /** Whole minutes since midnight, 0 to 1439. */
@@ -16,6 +11,15 @@ export interface WallClock {
   readonly millisecond: number;
   /** Days since 1970-01-01 on that wall. */
   readonly dayNumber: number;
+}
+
+/** The same with the date. */
+export interface WallClock extends WallTime {
+  readonly year: number;
+  /** 1 to 12. */
+  readonly month: number;
+  /** 1 to 31. */
+  readonly day: number;
 }
 
 /** A stretch of time in which a zone keeps one distance from UTC. All in milliseconds. */
@@ -32,7 +36,9 @@ const ZONE = /^(?:[A-Za-z_][A-Za-z0-9_+/-]*|[+-]\d\d:\d\d)$/;
 
 /** Stretches kept of one zone: this year's and a few around, for openings that lie ahead. */
 const STRETCHES_KEPT = 8;
-const stretches = new Map<string, Stretch[]>();
+const stretches = new Map<string, readonly Stretch[]>();
+/** There are fewer zones, but callers may name one in many ways: letters may be large or small. */
+const ZONES_KEPT = 1_000;
 
 /** Why `zone` is no time zone, for people; undefined where it is one. */
 export function timeZoneFault(zone: string): string | undefined {
@@ -52,19 +58,27 @@ export function timeZoneFault(zone: string): string | undefined {
  *
  * @throws RangeError where there is no such zone
  */
-export function wallClockAt(zone: string, instant: number): WallClock {
+export function wallTimeAt(zone: string, instant: number): WallTime {
   const wall = instant + stretchAt(zone, instant).offset;
   const dayNumber = Math.floor(wall / DAY);
-  const date = new Date(wall);
   const millisecond = wall - dayNumber * DAY;
   return {
-    year: date.getUTCFullYear(),
-    month: date.getUTCMonth() + 1,
-    day: date.getUTCDate(),
     weekday: ((((dayNumber + 3) % 7) + 7) % 7) + 1,
     minute: Math.floor(millisecond / 60_000),
     millisecond,
     dayNumber,
+  };
+}
+
+/** The same with the date. */
+export function wallClockAt(zone: string, instant: number): WallClock {
+  const time = wallTimeAt(zone, instant);
+  const date = new Date(time.dayNumber * DAY);
+  return {
+    ...time,
+    year: date.getUTCFullYear(),
+    month: date.getUTCMonth() + 1,
+    day: date.getUTCDate(),
   };
 }
 
@@ -96,8 +110,8 @@ export function changesBetween(zone: string, from: number, until: number): numbe
 
 /** Asking Temporal costs microseconds and garbage; a zone's offset changes twice a year at most. */
 function stretchAt(zone: string, instant: number): Stretch {
-  const known = stretches.get(zone);
-  for (const stretch of known ?? []) {
+  const known = stretches.get(zone) ?? [];
+  for (const stretch of known) {
     if (instant >= stretch.from && instant < stretch.until) return stretch;
   }
   if (!ZONE.test(zone)) throw new RangeError(`\`${zone}\` is no time zone`);
@@ -109,6 +123,7 @@ function stretchAt(zone: string, instant: number): Stretch {
     until: at.getTimeZoneTransition('next')?.epochMilliseconds ?? Number.POSITIVE_INFINITY,
     offset: at.offsetNanoseconds / 1_000_000,
   };
-  stretches.set(zone, [stretch, ...(known ?? [])].slice(0, STRETCHES_KEPT));
+  if (known.length === 0 && stretches.size >= ZONES_KEPT) stretches.clear();
+  stretches.set(zone, [stretch, ...known].slice(0, STRETCHES_KEPT));
   return stretch;
 }

@@ -333,6 +333,13 @@ describe('conditions', () => {
     assert.deepEqual(condition.evaluate(input({ a: 2 })), { value: false });
   });
 
+  it('leaves the stacks of errors elsewhere alone', () => {
+    const before = Error.stackTraceLimit;
+    assert.ok(before > 0, 'this test sees stacks');
+    for (const source of ['context.absent == 1', 'true']) compile(source).evaluate(input());
+    assert.equal(Error.stackTraceLimit, before);
+  });
+
   it('never throws, whatever a check holds', () => {
     const json = fc.jsonValue() as fc.Arbitrary<JsonValue>;
     const sources = [

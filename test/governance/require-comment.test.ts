@@ -28,6 +28,10 @@ describe('required comments', () => {
   it('are measured in characters, not in code units', () => {
     assert.equal(commentFault(terms(3), '👍👍👍'), undefined);
     assert.match(commentFault(terms(4), '👍👍👍') ?? '', /not 3/);
+    assert.match(commentFault(terms(4), 'a👍b') ?? '', /not 3/);
+    assert.equal(commentFault(terms(2), '👍👍'), undefined);
+    assert.match(commentFault(terms(2), '👍') ?? '', /not 1/);
+    assert.equal(commentFault(terms(2), 'abcd'), undefined);
   });
 
   it('may match the pattern anywhere', () => {
