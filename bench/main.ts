@@ -9,11 +9,12 @@
  *   npm run bench -- profile …         where the processor time goes; see profile.ts
  */
 import { parseArgs } from 'node:util';
-import { writeParts } from './document.js';
+import { writePart } from './document.js';
 import { profileServer, profileTable, readProfile, summarize } from './profile.js';
 import {
   describeMachine,
   machineText,
+  reportPath,
   type SuiteResult,
   suiteText,
   writeReport,
@@ -47,9 +48,6 @@ const options: RunOptions = {
   tell: (message) => void process.stderr.write(`${message}\n`),
 };
 
-/** What goes into the document, by its place there. */
-const parts = new Map<string, string>();
-
 if (values['write-docs'] && values.quick) {
   throw new Error('a quick run is not for the record: leave out `--quick` or `--write-docs`');
 }
@@ -57,29 +55,45 @@ const [first, file] = positionals;
 if (first === 'profile') await profile(file);
 else await runSuites(chosenSuites(positionals));
 if (first === undefined && values['write-docs']) await profile(undefined);
-if (values['write-docs']) await writeParts(parts);
 
 async function profile(from: string | undefined): Promise<void> {
   const summary =
-    from === undefined
-      ? await profileServer(options.checkout, options.rules)
-      : summarize(await readProfile(from));
+    from === undefined ? await profileServer(options) : summarize(await readProfile(from));
   const text = profileTable(summary);
   print(text);
-  parts.set('profile', text);
+  await record('profile', text);
 }
 
 async function runSuites(suites: readonly Suite[]): Promise<void> {
   const machine = describeMachine(options.checkout);
   const results: SuiteResult[] = [];
-  for (const { name, title, run } of suites) {
-    options.tell(`${name} …`);
-    const result = { suite: name, title, ...(await run(options)) };
+  for (const suite of suites) {
+    const result = await runSuite(suite);
+    if (result === undefined) continue;
     results.push(result);
-    parts.set(name, `${suiteText(result)}\n\n${machineText(machine)}`);
-    print(`\n${title}\n\n${suiteText(result)}`);
+    const text = suiteText(result);
+    print(`\n${suite.title}\n\n${text}`);
+    await record(suite.name, `${text}\n\n${machineText(machine)}`);
+    await writeReport({ machine, suites: results });
   }
-  print(`\nwritten to ${await writeReport({ machine, suites: results })}`);
+  print(`\nwritten to ${reportPath(machine)}`);
+}
+
+/** A suite that fails keeps no other from its turn, but the run fails. */
+async function runSuite({ name, title, run }: Suite): Promise<SuiteResult | undefined> {
+  options.tell(`${name} …`);
+  try {
+    return { suite: name, title, ...(await run(options)) };
+  } catch (error) {
+    options.tell(`${name} failed: ${error instanceof Error ? error.message : String(error)}`);
+    process.exitCode = 1;
+    return undefined;
+  }
+}
+
+/** Into the document as soon as it is measured: what fails later costs nothing of it. */
+async function record(name: string, text: string): Promise<void> {
+  if (values['write-docs']) await writePart(name, text);
 }
 
 function chosenSuites(names: readonly string[]): readonly Suite[] {

@@ -15,6 +15,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startLoadGenerator } from './http-load.js';
 import { startCountersign } from './servers/countersign.js';
+import type { RunOptions } from './suites/suite.js';
 import { rbacWorkload } from './workloads.js';
 
 /** As V8 writes it: times in microseconds of the system's monotonic clock. */
@@ -56,11 +57,11 @@ interface Span {
 const WARM_UP = 3;
 const PROFILED = 6;
 
-/**
- * Profiles the server under the load of `http`: audit off, three governance rules. The reference
- * engine asks every rule, so `rules` is small where that is what is profiled.
- */
-export async function profileServer(checkout?: string, rules = 100): Promise<ProfileSummary> {
+/** Profiles the server under the load of `http`: audit off, three governance rules. */
+export async function profileServer({
+  checkout,
+  rules = 10_000,
+}: Pick<RunOptions, 'checkout' | 'rules'>): Promise<ProfileSummary> {
   const folder = await mkdtemp(join(tmpdir(), 'countersign-profile-'));
   const generator = startLoadGenerator();
   try {

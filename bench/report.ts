@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { arch, cpus, loadavg, platform, release, totalmem } from 'node:os';
+import { dirname, join } from 'node:path';
 import { HERE } from './checkout.js';
 import type { Spread } from './measure.js';
 
@@ -63,13 +64,16 @@ export function describeMachine(checkout = HERE): Machine {
   };
 }
 
-/** Writes the report to `bench/results/`, named by its time; answers the path. */
-export async function writeReport(report: Report): Promise<string> {
-  const folder = new URL('./results/', import.meta.url);
-  await mkdir(folder, { recursive: true });
-  const file = new URL(`${report.machine.at.replaceAll(':', '-')}.json`, folder);
-  await writeFile(file, `${JSON.stringify(report, null, 2)}\n`);
-  return file.pathname;
+/** Where the report of a run is written. */
+export function reportPath({ at }: Machine): string {
+  return join(HERE, 'bench', 'results', `${at.replaceAll(':', '-')}.json`);
+}
+
+/** Writes the report of a run, over what it wrote so far. */
+export async function writeReport(report: Report): Promise<void> {
+  const path = reportPath(report.machine);
+  await mkdir(dirname(path), { recursive: true });
+  await writeFile(path, `${JSON.stringify(report, null, 2)}\n`);
 }
 
 /** The figures of a suite as Markdown tables, those with a goal first, and its notes. */

@@ -1,33 +1,37 @@
-/** Microseconds that one of `count` calls took, one after another. */
-export function microsecondsEach(count: number, call: (index: number) => unknown): number {
-  const began = process.hrtime.bigint();
-  for (let index = 0; index < count; index += 1) {
-    call(index);
-  }
-  return Number(process.hrtime.bigint() - began) / 1_000 / count;
-}
+import { spreadOf } from './measure.js';
+
+/** Milliseconds of one sample: short, so that most of them are over before the system takes a turn. */
+const SAMPLE = 1;
 
 /**
- * A measurement of as many calls as fit into `budget` milliseconds, at least one and at most `most`.
- * What a call takes is tried out first, with a few calls that also warm it up.
+ * Makes a measurement of a function that is called with 0, 1, 2 …: each time, the median of samples
+ * that last `budget` milliseconds together, in microseconds a call. What takes longer than a sample
+ * is called once in each, at least once in all.
  */
-export function timedCalls(
-  call: (index: number) => unknown,
-  budget: number,
-  most = 10_000,
-): () => number {
-  const warmUp = process.hrtime.bigint() + BigInt(budget) * 1_000_000n;
-  let tried = 0;
-  let took = 0;
-  do {
-    took = microsecondsEach(1, () => call(tried));
-    tried += 1;
-  } while (process.hrtime.bigint() < warmUp && tried < most);
-  const count = Math.max(1, Math.min(most, Math.floor((budget * 1_000) / took)));
+export function timedCalls(call: (index: number) => unknown, budget: number): () => number {
   let next = 0;
-  return () => {
-    const start = next;
-    next += count;
-    return microsecondsEach(count, (index) => call(start + index));
+  const sample = (count: number): number => {
+    const began = process.hrtime.bigint();
+    for (const end = next + count; next < end; next += 1) call(next);
+    return Number(process.hrtime.bigint() - began) / 1_000;
   };
+  const count = callsPerSample(sample, budget);
+  return () => {
+    const samples: number[] = [];
+    for (let spent = 0; spent < budget * 1_000; ) {
+      const took = sample(count);
+      spent += took;
+      samples.push(took / count);
+    }
+    return spreadOf(samples).median;
+  };
+}
+
+/** Warms up, for `budget` milliseconds at most, and finds how many calls fill a sample. */
+function callsPerSample(sample: (count: number) => number, budget: number): number {
+  let took = sample(1);
+  for (let spent = took; spent + 10 * took < budget * 1_000; spent += 10 * took) {
+    took = sample(10) / 10;
+  }
+  return Math.max(1, Math.round((SAMPLE * 1_000) / took));
 }

@@ -19,6 +19,9 @@ export const RBAC_TENANT = readFileSync(
 /** Rules of one tenant, unless all of them are fewer or one tenant is to hold them all. */
 const TENANT_SIZE = 1_000;
 
+/** The rules of a role: what it may do, what it inherits, and who has it. */
+const RULES_PER_ROLE = 20;
+
 /** What a role may read: seven rules each, one of them on a resource group. */
 const KINDS = ['document', 'report', 'invoice', 'ticket', 'dashboard', 'build'] as const;
 
@@ -32,7 +35,8 @@ const COMMENT = 'CHG-1234 the monthly review of what was read';
  *
  * The checks go over all tenants, users and kinds evenly, in an order that looks random and is the
  * same in every run. Of 20, 14 are allowed by a role of the user's own, 3 by an inherited one, 1 by a
- * resource group, 2 denied; with `allowed`, all are allowed.
+ * resource group; 1 is for something that nobody may read, 1 for what some roles are denied. With
+ * `allowed`, all are of the first 18.
  */
 export function rbacWorkload(
   size: number,
@@ -40,7 +44,10 @@ export function rbacWorkload(
 ): Workload {
   const tenants = options.tenants ?? Math.max(1, size / TENANT_SIZE);
   const perTenant = size / tenants;
-  const roles = perTenant / 20;
+  const roles = perTenant / RULES_PER_ROLE;
+  if (!Number.isInteger(tenants) || !Number.isInteger(roles)) {
+    throw new Error(`${size} rules do not make whole tenants: take 20, 100, 1,000 or thousands`);
+  }
   const users = perTenant - roles * 9 + 1;
   const rules: RuleLine[] = [];
   for (let tenant = 0; tenant < tenants; tenant += 1) {
@@ -73,15 +80,16 @@ function addTenant(rules: RuleLine[], tenant: string, roles: number, users: numb
   }
 }
 
-/** Roles form a tree with four branches at each: three levels at 50 roles. */
+/** Roles form a tree with four branches at each: at 50 roles, the last inherits three. */
 function parentOf(role: number): number {
   return Math.floor((role - 1) / 4);
 }
 
-/** The id and type of a resource: allowed up to turn 17, denied from there. */
+/** What is asked for in each turn: allowed up to the 18th. */
 function resourceOf(role: number, turn: number, index: number): Check['resource'] {
   if (turn === 17) return resource('document', `plan-${role}`);
-  if (turn > 17) return resource('secret', `area-${role}/${index}`);
+  if (turn === 18) return resource('secret', `area-${role}/${index}`);
+  if (turn === 19) return resource('document', `area-${role}/sealed/${index}`);
   const area = turn >= 14 && role > 0 ? parentOf(role) : role;
   const type = KINDS[turn % (KINDS.length - 1)] ?? 'document';
   return resource(type, `area-${area}/${index}`);
