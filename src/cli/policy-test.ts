@@ -16,7 +16,7 @@ export function addPolicyTest(policy: Command, surroundings: Surroundings): void
     const screen = createScreen(surroundings);
     const directory = bundleDirectory(surroundings, dir);
     const { bundle, warnings, pathOf } = await loadBundle(surroundings, directory, screen, options);
-    const results = await screen.busy('running the tests', () => testBundle(bundle));
+    const { results } = await screen.busy('running the tests', () => testBundle(bundle));
     const failed = results.filter((result) => !result.passed).length;
     const passed = results.length - failed;
     if (options.json) {

@@ -1,12 +1,13 @@
-import { setImmediate } from 'node:timers/promises';
 import type { ApprovalFinder } from './steps/require-approval.js';
 import { Unavailable, CountersignError, type BundleFault } from '../errors.js';
-import { createEngine } from '../engine/create-engine.js';
+import { buildEngine, createEngine } from '../engine/create-engine.js';
+import type { Engine, MatcherPart } from '../engine/engine.js';
 import { GovernanceIndex } from '../governance/governance-index.js';
 import type { Limiter } from '../governance/limiter.js';
 import { createMemoryLimiter } from '../governance/memory-limiter.js';
 import type { Caller } from '../identity/caller.js';
 import { type Clock, systemClock } from '../platform/clock.js';
+import { takeTurns, type Turns } from '../platform/turns.js';
 import type { BundleTest, BundleTester, CompiledBundle } from '../policy/compiled-bundle.js';
 import { emptyKeyRing } from '../identity/key-ring.js';
 import type { Snapshot } from '../policy/snapshot.js';
@@ -41,34 +42,51 @@ const NO_APPROVALS: ApprovalFinder = {
   },
 };
 
-/** Runs the tests of a bundle against that bundle alone, quotas and grants fresh for each. */
-export async function testBundle(bundle: CompiledBundle): Promise<TestResult[]> {
-  const policy = snapshotOf(bundle);
+/**
+ * Runs the tests of a bundle against that bundle alone, quotas and grants fresh for each. With many
+ * rules that takes long: in short turns, so that a server answers checks in between.
+ */
+export async function testBundle(
+  bundle: CompiledBundle,
+): Promise<{ readonly results: readonly TestResult[]; readonly parts: readonly MatcherPart[] }> {
+  const turns = takeTurns();
+  const engine = await loadEngine(bundle, turns);
+  const policy = snapshotWith(bundle, engine);
   const results: TestResult[] = [];
   for (const test of bundle.tests) {
     results.push(await runTest(test, policy));
-    // With many rules a test takes long; checks are answered in between.
-    await setImmediate();
+    if (turns.isOver()) await turns.next();
   }
-  return results;
+  return { results, parts: engine.parts };
 }
 
-/** `testBundle` as a check of the bundle: each test that fails is a fault at its place. */
+async function loadEngine({ model, rules }: CompiledBundle, turns: Turns): Promise<Engine> {
+  const builder = buildEngine(model);
+  for (const { line } of rules) {
+    builder.add(line);
+    if (turns.isOver()) await turns.next();
+  }
+  return builder.build();
+}
+
+/** `testBundle` as a trial of the bundle: each test that fails is a fault at its place. */
 export const runBundleTests: BundleTester = async (bundle) => {
-  const results = await testBundle(bundle);
-  return results.filter((result) => !result.passed).map(faultOf);
+  const { results, parts } = await testBundle(bundle);
+  return { faults: results.filter((result) => !result.passed).map(faultOf), parts };
 };
 
 /** A snapshot of a bundle that was never stored. */
 export function snapshotOf(bundle: CompiledBundle): Snapshot {
+  const lines = bundle.rules.map(({ line }) => line);
+  return snapshotWith(bundle, createEngine(bundle.model, lines));
+}
+
+function snapshotWith(bundle: CompiledBundle, engine: Engine): Snapshot {
   return {
     revision: 0,
     bundle: { number: 0, name: bundle.name, commit: undefined },
     model: bundle.model,
-    engine: createEngine(
-      bundle.model,
-      bundle.rules.map(({ line }) => line),
-    ),
+    engine,
     governance: new GovernanceIndex(bundle.governance),
     settings: bundle.settings,
     keys: emptyKeyRing,

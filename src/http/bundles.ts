@@ -1,4 +1,5 @@
 import { Type } from '@sinclair/typebox';
+import type { MatcherPart } from '../engine/engine.js';
 import { NotFound } from '../errors.js';
 import { actorOf } from '../identity/caller.js';
 import type { BundleSummary } from '../policy/bundle-store.js';
@@ -58,6 +59,22 @@ const Applied = Type.Object(
   { $id: 'AppliedBundle' },
 );
 
+const Validated = Type.Object({
+  warnings,
+  matcher_parts: Type.Array(
+    Type.Object({
+      text: Type.String({ description: 'As the model writes it.' }),
+      handling: Type.Unsafe<MatcherPart['handling']>({
+        type: 'string',
+        enum: ['indexed', 'residual', 'fallback'],
+        description:
+          'Whether its rules are looked up (`indexed`), it is evaluated on the rules that the indexed parts leave (`residual`), or on every rule (`fallback`).',
+      }),
+    }),
+    { description: 'The parts of the matcher that all must hold, and how their rules are found.' },
+  ),
+});
+
 const summary = {
   bundle: Type.Integer({ description: 'Its number.' }),
   name: Type.String(),
@@ -114,13 +131,14 @@ export function bundleRoutes({ policy }: Pick<Services, 'policy'>): Route[] {
       body: application,
       bodyLimit: BUNDLE_BODY_LIMIT,
       answers: {
-        200: { description: 'It has no faults.', schema: Type.Object({ warnings }) },
+        200: { description: 'It has no faults.', schema: Validated },
       },
       codes: ['invalid_bundle'],
-      handle: async ({ body }) => ({
-        status: 200,
-        body: await policy.validate({ files: new Map(Object.entries(body.files)) }),
-      }),
+      handle: async ({ body }) => {
+        const files = new Map(Object.entries(body.files));
+        const { warnings, parts } = await policy.validate({ files });
+        return { status: 200, body: { warnings, matcher_parts: parts } };
+      },
     }),
     guardedRoute({
       method: 'GET',

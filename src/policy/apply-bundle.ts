@@ -1,3 +1,4 @@
+import type { MatcherPart } from '../engine/engine.js';
 import { BundleMoved, type BundleFault, InvalidBundle } from '../errors.js';
 import { latestRevision } from '../platform/change-log.js';
 import { storedModel } from './active-policy.js';
@@ -70,7 +71,7 @@ export async function applyBundle(
     const changes = { added: 0, removed: 0 };
     return { bundle: before.bundle, revision, changes, changed: false, warnings };
   }
-  refuse(await options.runTests(compiled));
+  refuse((await options.runTests(compiled)).faults);
   const committed = await commitBundle(options, {
     kind: 'bundle.applied',
     compiled,
@@ -91,17 +92,25 @@ export async function applyBundle(
   return { ...committed, warnings };
 }
 
+/** What can be said of a bundle without faults. */
+export interface ValidatedBundle {
+  readonly warnings: readonly BundleFault[];
+  /** How the engine finds the rules of each part of the matcher. */
+  readonly parts: readonly MatcherPart[];
+}
+
 /** Says what `applyBundle` would refuse or warn of; stores nothing. @throws InvalidBundle */
 export async function validateBundle(
   options: ApplyOptions,
   files: BundleFiles,
-): Promise<{ warnings: readonly BundleFault[] }> {
+): Promise<ValidatedBundle> {
   const { bundle, warnings } = compile(files, options);
   const faults = await options.database
     .transaction()
     .execute((transaction) => adminRuleFaults(transaction, bundle));
-  refuse([...faults, ...(await options.runTests(bundle))]);
-  return { warnings };
+  const trial = await options.runTests(bundle);
+  refuse([...faults, ...trial.faults]);
+  return { warnings, parts: trial.parts };
 }
 
 /** Makes a bundle that is kept the active one, judging it anew. @throws InvalidBundle */
@@ -112,7 +121,7 @@ export async function activateBundle(
 ): Promise<ApplyResult> {
   const { bundle: number } = stored;
   const { bundle: compiled, warnings } = compile(stored.files, storedModel(stored));
-  refuse(await options.runTests(compiled));
+  refuse((await options.runTests(compiled)).faults);
   const committed = await commitBundle(options, {
     kind: 'bundle.activated',
     compiled,

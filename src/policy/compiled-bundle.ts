@@ -1,4 +1,5 @@
 import type { BundleFault } from '../errors.js';
+import type { MatcherPart } from '../engine/engine.js';
 import type { Model } from '../engine/model.js';
 import type { GovernanceRule } from '../governance/governance-rule.js';
 import type { DecisionWord, JsonValue, Reason, RuleLine } from '../vocabulary.js';
@@ -55,5 +56,13 @@ export type Compilation =
     }
   | { readonly bundle: CompiledBundle; readonly warnings: readonly BundleFault[] };
 
-/** Runs the tests of a bundle against that bundle alone; each that fails is a fault. */
-export type BundleTester = (bundle: CompiledBundle) => Promise<readonly BundleFault[]>;
+/** What trying a bundle out came to. */
+export interface BundleTrial {
+  /** Each test that failed, as a fault at its place. */
+  readonly faults: readonly BundleFault[];
+  /** How the engine that decided finds the rules of each part of the matcher. */
+  readonly parts: readonly MatcherPart[];
+}
+
+/** Runs the tests of a bundle against that bundle alone. */
+export type BundleTester = (bundle: CompiledBundle) => Promise<BundleTrial>;

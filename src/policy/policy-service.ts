@@ -1,4 +1,4 @@
-import { type BundleFault, NotFound } from '../errors.js';
+import { NotFound } from '../errors.js';
 import { activePolicyReader } from './active-policy.js';
 import {
   activateBundle,
@@ -8,6 +8,7 @@ import {
   type ApplyRequest,
   type ApplyResult,
   validateBundle,
+  type ValidatedBundle,
 } from './apply-bundle.js';
 import { type BundleSummary, findBundle, listBundles, type StoredBundle } from './bundle-store.js';
 import { changeRules, type RuleChange, type RuleChangeResult } from './change-rules.js';
@@ -32,7 +33,7 @@ export interface PolicyService {
   /** @throws InvalidBundle with every fault; BundleMoved where another is active than expected */
   apply(request: ApplyRequest): Promise<ApplyResult>;
   /** @throws InvalidBundle with what `apply` would refuse; stores nothing */
-  validate(request: { files: BundleFiles }): Promise<{ warnings: readonly BundleFault[] }>;
+  validate(request: { files: BundleFiles }): Promise<ValidatedBundle>;
   /** @throws NotFound; InvalidBundle where it no longer holds what it must */
   activate(request: ActivateRequest): Promise<ApplyResult>;
   /** The bundles ever applied, the newest first. */

@@ -24,9 +24,25 @@ describe('countersign policy, without a server', () => {
   it('validates a bundle', async () => {
     assert.deepEqual(await run('validate', 'shop'), {
       exitCode: 0,
-      stdout: 'valid: `shop` in shop, 4 rules, 1 governance rule, 2 tests\n',
+      stdout: [
+        'valid: `shop` in shop, 4 rules, 1 governance rule, 2 tests\n',
+        '  indexed   g(r.sub, p.sub, r.dom)\n',
+        '  indexed   r.dom == p.dom\n',
+        '  indexed   keyMatch(r.obj, p.obj) || g2(r.obj, p.obj, r.dom)\n',
+        '  indexed   keyMatch(r.act, p.act)\n',
+      ].join(''),
       stderr: '',
     });
+  });
+
+  it('says of each part of the matcher how its rules are found', async () => {
+    const part = 'r.sub != p.obj';
+    const shipped = await readFile(`${REPOSITORY}/models/rbac-tenant.conf`, 'utf8');
+    await directory.write('models/own.conf', `${shipped.trimEnd()} && ${part}\n`);
+    await directory.write('shop/bundle.yaml', 'name: shop\nmodel: own\n');
+    await directory.write('shop/tests/tills.yaml', 'tests: []\n');
+    const { stdout } = await run('validate', 'shop', '--json');
+    assert.deepEqual(JSON.parse(stdout).matcher_parts.at(-1), { text: part, handling: 'residual' });
   });
 
   it('finds the bundle that the environment names', async () => {

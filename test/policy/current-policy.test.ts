@@ -21,6 +21,7 @@ describe('the policy in force', () => {
   let fixture: PolicyFixture;
   let other: CurrentPolicy;
   let counts: { builds: number; increments: number; failures: number; revision: number };
+  let measured: Map<string, number>;
   let now: number;
 
   before(async () => void (fixture = await policyFixture()));
@@ -28,6 +29,7 @@ describe('the policy in force', () => {
     await fixture.reset();
     await fixture.service.apply({ files: bundleOf(RULES), actor: 'root' });
     counts = { builds: 0, increments: 0, failures: 0, revision: -1 };
+    measured = new Map();
     now = 1_000;
     // A second server on the same database: nobody tells it of changes.
     other = follower({});
@@ -48,8 +50,8 @@ describe('the policy in force', () => {
         snapshotFailures: { inc: () => void (counts.failures += 1) },
         snapshotBuildSeconds: { observe() {} },
         snapshotIncrements: { inc: () => void (counts.increments += 1) },
-        engineRules: { set() {} },
-        engineMatcherParts: { set() {} },
+        engineRules: { set: (value) => measured.set('rules', value) },
+        engineMatcherParts: { set: ({ handling }, value) => measured.set(handling, value) },
       },
       ...options,
     });
@@ -77,6 +79,22 @@ describe('the policy in force', () => {
     assert.deepEqual(other.snapshot.bundle, { number: 1, name: 'test', commit: undefined });
     assert.deepEqual([other.snapshot.revision, other.confirmedAt], [1, 1_000]);
     assert.deepEqual(counts, { builds: 1, increments: 0, failures: 0, revision: 1 });
+  });
+
+  it('measures what its engine holds, and how it finds it', async () => {
+    await other.start();
+    assert.deepEqual(
+      [...measured],
+      [
+        ['rules', 2],
+        ['indexed', 0],
+        ['residual', 0],
+        ['fallback', 1],
+      ],
+    );
+    await add(BOB);
+    await other.catchUp();
+    assert.equal(measured.get('rules'), 3);
   });
 
   it('keeps the very snapshot where nothing is new, and confirms it', async () => {

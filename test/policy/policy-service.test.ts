@@ -130,7 +130,7 @@ describe('applying bundles', () => {
 
   it('refuses a bundle whose tests fail, before anything is stored', async () => {
     const fault = { file: 'tests/a.yaml', line: 2, column: 5, message: 'expected `allow`' };
-    fixture.tests.run = async () => [fault];
+    fixture.tests.run = async () => ({ faults: [fault], parts: [] });
     const apply = fixture.service.apply({ files: bundleOf(EDITOR), actor });
     assert.deepEqual(await faultsOf(apply), ['tests/a.yaml:2:5: expected `allow`']);
     assert.equal(await latestRevision(fixture.db.database), 0);
@@ -140,7 +140,10 @@ describe('applying bundles', () => {
 
   it('validates without storing', async () => {
     const files = bundleOf(EDITOR, { 'README.txt': 'hello' });
-    const { warnings } = await fixture.service.validate({ files });
+    const part = { text: 'true', handling: 'residual' } as const;
+    fixture.tests.run = async () => ({ faults: [], parts: [part] });
+    const { warnings, parts } = await fixture.service.validate({ files });
+    assert.deepEqual(parts, [part]);
     assert.deepEqual(
       warnings.map(({ file }) => file),
       ['README.txt'],
@@ -271,7 +274,8 @@ describe('applying bundles', () => {
   it('runs the tests again when a bundle is activated', async () => {
     await fixture.service.apply({ files: bundleOf(EDITOR), actor });
     await fixture.service.apply({ files: bundleOf(READER), actor });
-    fixture.tests.run = async () => [{ file: 't.yaml', line: 1, column: 1, message: 'no' }];
+    const fault = { file: 't.yaml', line: 1, column: 1, message: 'no' };
+    fixture.tests.run = async () => ({ faults: [fault], parts: [] });
     await faultsOf(fixture.service.activate({ bundle: 1, actor }));
     assert.equal(fixture.current.snapshot.bundle?.number, 2);
   });

@@ -87,7 +87,7 @@ export async function policyFixture(): Promise<PolicyFixture> {
   const shippedModels = new Map(await loadShippedModels());
   const start = async () => {
     const current = createCurrentPolicy({ database, log: silentLog, poll: 3_600_000 });
-    const tests: { run: BundleTester } = { run: async () => [] };
+    const tests: { run: BundleTester } = { run: async () => ({ faults: [], parts: [] }) };
     const runTests: BundleTester = (bundle) => tests.run(bundle);
     await current.start();
     const service = createPolicyService({ database, audit, current, runTests, shippedModels });
