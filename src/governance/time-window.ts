@@ -122,14 +122,25 @@ function isWindowOpen({ days, from, to, timeZone }: Window, now: number): boolea
 /** Days looked ahead: a window of one day a week may miss its day twice, when clocks are set. */
 const HORIZON = 22;
 
+/** What was found last for windows that were closed: until then it is what is found again. */
+const lastFound = new WeakMap<
+  readonly Window[],
+  { readonly from: number; readonly opening: number }
+>();
+
 /**
  * The first instant from `now` on (milliseconds since the epoch) at which any of the windows is open;
  * undefined where none opens within three weeks.
  */
 export function nextOpening(windows: readonly Window[], now: number): number | undefined {
+  const found = lastFound.get(windows);
+  if (found !== undefined && now >= found.from && now <= found.opening) return found.opening;
   if (isOpen(windows, now)) return now;
   const openings = windows.map((window) => openingOf(window, now)).filter((at) => at !== undefined);
-  return openings.length === 0 ? undefined : Math.min(...openings);
+  if (openings.length === 0) return undefined;
+  const opening = Math.min(...openings);
+  lastFound.set(windows, { from: now, opening });
+  return opening;
 }
 
 function openingOf(window: Window, now: number): number | undefined {

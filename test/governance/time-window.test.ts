@@ -189,4 +189,22 @@ describe('time windows', () => {
       { numRuns: 150 },
     );
   });
+
+  it('finds the same opening whatever it was asked before', () => {
+    const windows = fc.array(anyWindow, { minLength: 1, maxLength: 3 });
+    const days = 3 * 86_400_000;
+    const step = fc.oneof(fc.integer({ min: -days, max: days }), fc.constant('opening' as const));
+    const steps = fc.array(fc.tuple(step, fc.integer({ min: -1, max: 1 })), { maxLength: 8 });
+    fc.assert(
+      fc.property(windows, year, steps, (written, start, moves) => {
+        let now = start;
+        for (const [move, shift] of moves) {
+          const next = nextOpening(written, now);
+          assert.equal(next, nextOpening([...written], now));
+          now = shift + (move === 'opening' ? (next ?? now) : now + move);
+        }
+      }),
+      { numRuns: 300 },
+    );
+  });
 });
