@@ -1,25 +1,26 @@
-import { type Round, startLoadGenerator } from './http-load.js';
+import { type LoadGenerator, type Round, startLoadGenerator } from './http-load.js';
 import { interleave, ratioOf, spreadOf } from './measure.js';
 import type { Figure, Goal } from './report.js';
 import type { Peer } from './servers/peer.js';
 
-/** How long servers are loaded, in seconds, and how often. */
+/** How long servers are loaded in each round, in seconds, and how often. */
 export interface Pace {
-  readonly warmUp: number;
   readonly round: number;
   readonly rounds: number;
 }
 
 /** Good enough to compare by. */
-export const STEADY: Pace = { warmUp: 3, round: 4, rounds: 7 };
+export const STEADY: Pace = { round: 4, rounds: 7 };
 
 /** Good enough to see whether a change helped. */
-export const QUICK: Pace = { warmUp: 1, round: 1, rounds: 3 };
+export const QUICK: Pace = { round: 1, rounds: 3 };
+
+/** Decisions after which a server is warm, and seconds that it gets for them at most. */
+const WARM = { decisions: 30_000, seconds: 8 };
 
 /** The rounds of one server. */
 export interface Measured {
   readonly name: string;
-  readonly decisions: number;
   readonly rounds: readonly Round[];
 }
 
@@ -30,19 +31,21 @@ export async function loadInTurn<const Peers extends readonly Peer[]>(
 ): Promise<{ -readonly [Index in keyof Peers]: Measured }> {
   const generator = startLoadGenerator();
   try {
-    await interleave(peers, 1, (peer) => generator.load(peer, pace.warmUp));
+    for (const peer of peers) await warmUp(peer, generator);
     const all = await interleave(peers, pace.rounds, (peer) => generator.load(peer, pace.round));
-    const measured = peers.map(
-      ({ name, target }, index): Measured => ({
-        name,
-        decisions: target.decisions,
-        rounds: all[index] ?? [],
-      }),
-    );
+    const measured = peers.map(({ name }, index): Measured => ({ name, rounds: all[index] ?? [] }));
     return measured as { -readonly [Index in keyof Peers]: Measured };
   } finally {
     generator.stop();
     await Promise.all(peers.map((peer) => peer.stop()));
+  }
+}
+
+/** Loads a server until it has compiled what it runs often. */
+export async function warmUp(peer: Peer, generator: LoadGenerator): Promise<void> {
+  let decisions = 0;
+  for (let second = 0; second < WARM.seconds && decisions < WARM.decisions; second += 1) {
+    decisions += (await generator.load(peer, 1)).requests * peer.target.decisions;
   }
 }
 

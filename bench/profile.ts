@@ -14,6 +14,7 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startLoadGenerator } from './http-load.js';
+import { warmUp } from './http-rounds.js';
 import { startCountersign } from './servers/countersign.js';
 import type { RunOptions } from './suites/suite.js';
 import { rbacWorkload } from './workloads.js';
@@ -53,8 +54,7 @@ interface Span {
   readonly to: number;
 }
 
-/** Seconds under load: warming up, then what is looked at. */
-const WARM_UP = 3;
+/** Seconds under load that are looked at. */
 const PROFILED = 6;
 
 /** Profiles the server under the load of `http`: audit off, three governance rules. */
@@ -71,7 +71,7 @@ export async function profileServer({
       nodeFlags: ['--cpu-prof', `--cpu-prof-dir=${folder}`, '--cpu-prof-interval=250'],
       checkout,
     });
-    await generator.load(server, WARM_UP);
+    await warmUp(server, generator);
     const from = monotonic();
     await generator.load(server, PROFILED);
     const to = monotonic();

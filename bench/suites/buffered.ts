@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type LoadGenerator, startLoadGenerator } from '../http-load.js';
-import { comparison, figuresOf, type Measured, QUICK, STEADY } from '../http-rounds.js';
-import { interleave, spreadOf } from '../measure.js';
+import { comparison, figuresOf, type Measured, QUICK, STEADY, warmUp } from '../http-rounds.js';
+import { spreadOf } from '../measure.js';
 import type { Figure } from '../report.js';
 import { startBare } from '../servers/bare.js';
 import { type Countersign, startCountersign } from '../servers/countersign.js';
@@ -24,13 +24,13 @@ export const buffered: Suite = {
     const pace = quick ? QUICK : STEADY;
     const seconds = quick ? 10 : SUSTAINED;
     try {
-      await interleave([ours, bare], 1, (peer) => generator.load(peer, pace.warmUp));
+      for (const peer of [ours, bare]) await warmUp(peer, generator);
       // The bare server just before and just after: a minute is long on a shared machine.
       const before = await generator.load(bare, pace.round);
       const { sustained, backlog } = await sustain(ours, generator, seconds);
       const after = await generator.load(bare, pace.round);
-      const ofBare: Measured = { name: bare.name, decisions: 1, rounds: [before, after] };
-      const ofOurs: Measured = { name: ours.name, decisions: 1, rounds: [sustained, sustained] };
+      const ofBare: Measured = { name: bare.name, rounds: [before, after] };
+      const ofOurs: Measured = { name: ours.name, rounds: [sustained, sustained] };
       return {
         figures: [
           ...comparison(ofOurs, ofBare, { rate: { atLeast: 0.4 } }),
