@@ -1,33 +1,12 @@
-import { InvalidRequest } from '../errors.js';
-import type { Database } from '../platform/database.js';
+import { sql } from 'kysely';
+import { InvalidRequest, Unavailable } from '../errors.js';
+import type { Database, DatabaseTransaction } from '../platform/database.js';
 import { plainJsonFaults } from '../platform/json.js';
-import type { AuditRow, AuditTables } from './event-store.js';
+import type { AuditFilter } from './audit-filter.js';
+import { type EventRow, itemsOf, rowsBefore } from './find-rows.js';
+import { type AuditItem, eventOf, eventsOfBatch } from './row-events.js';
 
-/** Which events to find; what is left out does not narrow. */
-export interface AuditFilter {
-  /** Callers that are bound to a tenant must give theirs. */
-  readonly tenant?: string;
-  readonly kind?: string;
-  readonly subject?: string;
-  readonly actor?: string;
-  readonly action?: string;
-  readonly decision?: string;
-  /** Events at or after this. */
-  readonly from?: Date;
-  /** Events before this. */
-  readonly to?: Date;
-  /** The `next` of the page before. */
-  readonly after?: string;
-  /** 1 to 200; 50 unless given. */
-  readonly limit?: number;
-}
-
-/** An event as the API shows it: named as the columns, without those that are empty; `at` in ISO 8601. */
-export type AuditItem = {
-  readonly id: string;
-  readonly seq: number;
-  readonly at: string;
-} & Readonly<Record<string, unknown>>;
+export type { AuditFilter } from './audit-filter.js';
 
 /** A page of events, newest first; `next` is null at the end. */
 export interface AuditPage {
@@ -39,32 +18,115 @@ const MAX_LIMIT = 200;
 const USUAL_LIMIT = 50;
 const EXACT = ['tenant', 'kind', 'subject', 'actor', 'action', 'decision'] as const;
 
+/** Milliseconds that looking for a page may take. */
+const PATIENCE = 10_000;
+
+/** How long a look-up may take. */
+export interface LookUpBounds {
+  /** Milliseconds; 10,000 unless given. */
+  readonly patience?: number;
+}
+
 /**
  * The events that a filter lets through, newest first. Throws `InvalidRequest` for an `after` that
- * no page gave, a `limit` out of bounds, or text that no event can hold.
+ * no page gave, a `limit` out of bounds, or text that no event can hold; `Unavailable` where looking
+ * for them takes too long.
  */
-export async function findEvents(database: Database, filter: AuditFilter): Promise<AuditPage> {
+export async function findEvents(
+  database: Database,
+  filter: AuditFilter,
+  { patience = PATIENCE }: LookUpBounds = {},
+): Promise<AuditPage> {
   const limit = filter.limit ?? USUAL_LIMIT;
   refuseFaults({ ...filter, limit });
-  let query = database
-    .withTables<AuditTables>()
-    .selectFrom('audit_events')
-    .selectAll()
-    .orderBy('seq', 'desc')
-    .limit(limit + 1);
-  for (const member of EXACT) {
-    const value = filter[member];
-    if (value !== undefined) query = query.where(member, '=', value);
-  }
-  if (filter.from !== undefined) query = query.where('at', '>=', filter.from);
-  if (filter.to !== undefined) query = query.where('at', '<', filter.to);
-  if (filter.after !== undefined) query = query.where('seq', '<', filter.after);
-  const rows = await query.execute();
-  const page = rows.slice(0, limit);
+  const found = await inTime(patience, (tooLate) =>
+    database
+      .transaction()
+      .setAccessMode('read only')
+      .execute(async (transaction) => {
+        await sql`SELECT set_config('statement_timeout', ${String(patience)}, true)`.execute(
+          transaction,
+        );
+        return collect(transaction, filter, { wanted: limit + 1, tooLate });
+      }),
+  );
+  const items = found.slice(0, limit);
+  const last = items.at(-1);
   return {
-    items: page.map(itemOf),
-    next: rows.length > limit ? (page.at(-1)?.seq ?? null) : null,
+    items,
+    next: found.length > limit && last !== undefined ? String(last.seq) : null,
   };
+}
+
+/** What collecting goes by. */
+interface Collecting {
+  readonly wanted: number;
+  /** Throws once the time is over. */
+  readonly tooLate: () => void;
+}
+
+/** Reads rows until there are as many events as wanted: rows of a batch hold many, or none that match. */
+async function collect(
+  transaction: DatabaseTransaction,
+  filter: AuditFilter,
+  { wanted, tooLate }: Collecting,
+): Promise<AuditItem[]> {
+  const found: AuditItem[] = [];
+  let before = filter.after;
+  for (;;) {
+    tooLate();
+    const count = wanted - found.length;
+    const rows = await rowsBefore(transaction, filter, { before, count });
+    for (const row of rows) {
+      if (found.length >= wanted) return found;
+      found.push(...(await matchesIn(transaction, row, filter)).slice(0, wanted - found.length));
+    }
+    if (rows.length < count || found.length >= wanted) return found;
+    before = rows.at(-1)?.seq;
+  }
+}
+
+/** The events of a row that the filter lets through, newest first. */
+async function matchesIn(
+  transaction: DatabaseTransaction,
+  row: EventRow,
+  filter: AuditFilter,
+): Promise<AuditItem[]> {
+  // A row of one event was found by all of the filter.
+  if (!row.batch) return [eventOf(row)];
+  const events = eventsOfBatch(row, await itemsOf(transaction, row));
+  return events.filter((item) => matches(item, filter)).reverse();
+}
+
+function matches(item: AuditItem, filter: AuditFilter): boolean {
+  const at = Date.parse(item.at);
+  return (
+    EXACT.every((member) => filter[member] === undefined || item[member] === filter[member]) &&
+    (filter.from === undefined || at >= filter.from.getTime()) &&
+    (filter.to === undefined || at < filter.to.getTime()) &&
+    (filter.after === undefined || item.seq < Number(filter.after))
+  );
+}
+
+async function inTime<Result>(
+  patience: number,
+  look: (tooLate: () => void) => Promise<Result>,
+): Promise<Result> {
+  const end = performance.now() + patience;
+  const tooSlow = (cause?: unknown) =>
+    new Unavailable(
+      'looking for these events took too long; narrow it by `tenant`, `subject`, `from` or `to`',
+      { cause },
+    );
+  try {
+    return await look(() => {
+      if (performance.now() > end) throw tooSlow();
+    });
+  } catch (error) {
+    // What Postgres says of a statement that took longer than it may.
+    if (error instanceof Error && Reflect.get(error, 'code') === '57014') throw tooSlow(error);
+    throw error;
+  }
 }
 
 function refuseFaults({ after, limit, ...filter }: AuditFilter & { readonly limit: number }): void {
@@ -76,16 +138,4 @@ function refuseFaults({ after, limit, ...filter }: AuditFilter & { readonly limi
     errors.push({ path: '/limit', message: `must be a whole number from 1 to ${MAX_LIMIT}` });
   }
   if (errors.length > 0) throw new InvalidRequest('the query is not valid', errors);
-}
-
-function itemOf(row: AuditRow): AuditItem {
-  const { id, seq, at, revision, ...rest } = row;
-  const given = Object.entries(rest).filter(([, value]) => value !== null);
-  return {
-    id,
-    seq: Number(seq),
-    at: at.toISOString(),
-    ...Object.fromEntries(given),
-    ...(revision === null ? {} : { revision: Number(revision) }),
-  };
 }

@@ -1,6 +1,9 @@
 import { setTimeout as setTimeoutPromise } from 'node:timers/promises';
 import { Unavailable } from '../errors.js';
-import { bareRow } from './event-row.js';
+import { type AuditRow, bareRow, rowOf } from './audit-row.js';
+import { encodeRows } from './encode-rows.js';
+import type { RecordedEvent } from './event.js';
+import { weightOf } from './weight.js';
 
 /** The part of the log that the audit uses. */
 export interface AuditLog {
@@ -18,10 +21,12 @@ export interface AuditMetrics {
 export interface BacklogLimits {
   /** Events held at most. */
   readonly events: number;
-  /** Characters held at most, over all events. */
+  /** Characters held at most, over all events, as `weightOf` counts them. */
   readonly characters: number;
-  /** Events sent in one statement at most. */
+  /** Events sent in one statement at most; no more than `SEQ_BLOCK`. */
   readonly batch: number;
+  /** Characters sent in one statement, about; one event may be more. */
+  readonly batchCharacters: number;
   /** Milliseconds that an event may lie before it is sent, where nobody waits for it. */
   readonly delay: number;
   /** Milliseconds that somebody waits at most for the commit of an event. */
@@ -34,6 +39,7 @@ const USUAL: BacklogLimits = {
   events: 100_000,
   characters: 64 * 1024 * 1024,
   batch: 1_000,
+  batchCharacters: 2 * 1024 * 1024,
   delay: 250,
   patience: 2_000,
   closing: 5_000,
@@ -50,29 +56,51 @@ const SECOND_TRY = 25;
 
 /** What a backlog is made of. */
 export interface BacklogOptions {
-  /** Whether whoever adds a row waits until it is committed. */
+  /** Whether whoever adds an event waits until it is committed. */
   readonly confirm: boolean;
-  /** Commits the rows, in their order, all or none. */
-  readonly send: (rows: readonly string[]) => Promise<void>;
+  /**
+   * Commits the rows, in their order, all or none. With `again` they were sent before, and some may
+   * be there.
+   */
+  readonly send: (rows: readonly AuditRow[], again: boolean) => Promise<void>;
   readonly log: AuditLog;
   readonly metrics: AuditMetrics | undefined;
   readonly limits: Partial<BacklogLimits>;
 }
 
 interface Entry {
-  readonly row: string;
+  readonly recorded: RecordedEvent;
+  readonly weight: number;
   readonly committed?: () => void;
   readonly refused?: (error: Unavailable) => void;
   /** Nobody waits any more: the caller was told that the event was not kept. */
   abandoned: boolean;
 }
 
-/** Rows on their way to Postgres: one batch at a time, in order, and never more than its bounds. */
+/**
+ * What is sent together. It stays as it is until it is committed: the same rows are sent again, so
+ * that Postgres knows those that it has.
+ */
+interface Batch {
+  readonly entries: readonly Entry[];
+  rows: readonly AuditRow[] | undefined;
+  sentBefore: boolean;
+}
+
+/** For everybody who need not wait: a promise for each would be most of what adding costs. */
+const HELD = Promise.resolve();
+
+const NO_BATCH: Batch = { entries: [], rows: [], sentBefore: false };
+
+/**
+ * Events on their way to Postgres: one batch at a time, in order, and never more than its bounds. To
+ * add one costs next to nothing; what it becomes is worked out when it is sent.
+ */
 export class Backlog {
   readonly #options: BacklogOptions;
   readonly #limits: BacklogLimits;
   #waiting: Entry[] = [];
-  #sending: Entry[] = [];
+  #batch: Batch = NO_BATCH;
   #characters = 0;
   #added = 0;
   #settled = 0;
@@ -89,24 +117,28 @@ export class Backlog {
   }
 
   get pending(): number {
-    return this.#waiting.length + this.#sending.length;
+    return this.#waiting.length + this.#batch.entries.length;
   }
 
   /**
-   * Takes a row; resolves when it is held, or committed with `confirm`. Throws `Unavailable`.
+   * Takes an event; resolves when it is held, or committed with `confirm`. Rejects with `Unavailable`.
    */
-  async add(row: string): Promise<void> {
-    if (this.#closed) throw new Unavailable('the audit is closed: the server is stopping');
-    const { events, characters, batch, delay } = this.#limits;
-    const full = this.pending >= events || this.#characters + row.length > characters;
-    if (full && this.pending > 0) {
-      throw new Unavailable('the audit cannot be written and its buffer is full');
+  add(recorded: RecordedEvent): Promise<void> {
+    if (this.#closed) {
+      return Promise.reject(new Unavailable('the audit is closed: the server is stopping'));
     }
-    if (this.#options.confirm) return this.#addAndWait(row);
-    this.#push({ row, abandoned: false });
+    const { events, characters, batch, delay } = this.#limits;
+    const { pending } = this;
+    // What is full already need not be weighed.
+    const weight = this.#characters < characters ? weightOf(recorded.event) : characters;
+    if (pending > 0 && (pending >= events || this.#characters + weight > characters)) {
+      return Promise.reject(new Unavailable('the audit cannot be written and its buffer is full'));
+    }
+    if (this.#options.confirm) return this.#addAndWait(recorded, weight);
+    this.#push({ recorded, weight, abandoned: false });
     this.#schedule(this.#waiting.length === batch ? 0 : delay);
     // Faster than Postgres writes: wait for one batch rather than fill the buffer and then refuse.
-    if (this.pending > batch * HELD_BATCHES && this.#healthy) await this.#sendBatch();
+    return pending >= batch * HELD_BATCHES && this.#healthy ? this.#waitForBatch() : HELD;
   }
 
   /** Sends everything added so far; throws `Unavailable` at the first batch that fails. */
@@ -136,14 +168,19 @@ export class Backlog {
     }
   }
 
-  async #addAndWait(row: string): Promise<void> {
+  async #waitForBatch(): Promise<void> {
+    await this.#sendBatch();
+  }
+
+  async #addAndWait(recorded: RecordedEvent, weight: number): Promise<void> {
     await new Promise<void>((resolve, reject) => {
       const deadline = setTimeout(() => {
         entry.abandoned = true;
         reject(new Unavailable('the audit was not written in time'));
       }, this.#limits.patience);
       const entry: Entry = {
-        row,
+        recorded,
+        weight,
         abandoned: false,
         committed: () => {
           clearTimeout(deadline);
@@ -162,8 +199,7 @@ export class Backlog {
   #push(entry: Entry): void {
     this.#waiting.push(entry);
     this.#added += 1;
-    this.#characters += entry.row.length;
-    this.#report();
+    this.#characters += entry.weight;
   }
 
   /** Starts sending after `delay` milliseconds, where nothing has started it before. */
@@ -185,7 +221,7 @@ export class Backlog {
     if (this.#running) return;
     this.#running = true;
     let sent = true;
-    while (sent && this.#waiting.length > 0) sent = await this.#sendBatch();
+    while (sent && this.pending > 0) sent = await this.#sendBatch();
     this.#running = false;
     if (sent || this.#closed) return;
     this.#schedule(this.#retryAfter);
@@ -203,11 +239,12 @@ export class Backlog {
   async #takeAndSend(): Promise<boolean> {
     // Let whatever arrives in this turn of the event loop come along.
     await Promise.resolve();
-    this.#sending = this.#take();
+    if (this.#batch.entries.length === 0) this.#batch = this.#take();
+    this.#report();
     try {
-      await this.#sendOrRetry(this.#sending.map((entry) => entry.row));
-      for (const entry of this.#sending) entry.committed?.();
-      this.#settle(this.#sending.length);
+      await this.#sendOrRetry(this.#batch);
+      for (const entry of this.#batch.entries) entry.committed?.();
+      this.#settle();
       this.#retryAfter = RETRY.first;
       this.#healthy = true;
       return true;
@@ -217,62 +254,86 @@ export class Backlog {
     }
   }
 
-  #take(): Entry[] {
+  #take(): Batch {
     if (this.#options.confirm) this.#dropAbandoned();
-    return this.#waiting.splice(0, this.#limits.batch);
+    const { batch, batchCharacters } = this.#limits;
+    let count = 0;
+    let characters = 0;
+    for (const { weight } of this.#waiting) {
+      characters += weight;
+      if (count === batch || (count > 0 && characters > batchCharacters)) break;
+      count += 1;
+    }
+    return { entries: this.#waiting.splice(0, count), rows: undefined, sentBefore: false };
   }
 
   #dropAbandoned(): void {
     const abandoned = this.#waiting.filter((entry) => entry.abandoned);
+    if (abandoned.length === 0) return;
     this.#waiting = this.#waiting.filter((entry) => !entry.abandoned);
-    this.#characters -= charactersOf(abandoned);
+    this.#characters -= weightOfAll(abandoned);
     this.#settled += abandoned.length;
   }
 
-  #settle(count: number): void {
-    this.#settled += count;
-    this.#characters -= charactersOf(this.#sending);
-    this.#sending = [];
+  #settle(): void {
+    const { entries } = this.#batch;
+    this.#batch = NO_BATCH;
+    this.#settled += entries.length;
+    this.#characters -= weightOfAll(entries);
     this.#report();
   }
 
   #fail(error: unknown): void {
     this.#healthy = false;
     const { confirm, log, metrics } = this.#options;
+    const { entries } = this.#batch;
     metrics?.auditFailures.inc();
-    log.error({ err: error, events: this.#sending.length }, 'the audit could not be written');
-    if (!confirm) {
-      this.#waiting.unshift(...this.#sending);
-      this.#sending = [];
-      return;
-    }
+    log.error({ err: error, events: entries.length }, 'the audit could not be written');
+    // Nobody waits: the batch stays as it is, to be sent again before all others.
+    if (!confirm) return;
     const refusal = new Unavailable('the audit could not be written', { cause: error });
-    for (const entry of this.#sending) entry.refused?.(refusal);
-    this.#settle(this.#sending.length);
+    for (const entry of entries) entry.refused?.(refusal);
+    this.#settle();
   }
 
   /** Somebody who waits gets a second try, once the pool has seen which connections are dead. */
-  async #sendOrRetry(rows: readonly string[]): Promise<void> {
+  async #sendOrRetry(batch: Batch): Promise<void> {
+    batch.rows ??= await encodeRows(batch.entries.map(({ recorded }) => recorded));
     try {
-      await this.#send(rows);
+      await this.#send(batch, batch.rows);
     } catch (error) {
       if (!this.#options.confirm) throw error;
       await pause(SECOND_TRY);
-      await this.#send(rows);
+      await this.#send(batch, batch.rows);
     }
   }
 
-  /** Sends rows; one that Postgres refuses for what it holds is told in a bare row of its own. */
-  async #send(rows: readonly string[]): Promise<void> {
-    const { send, log } = this.#options;
+  async #send(batch: Batch, rows: readonly AuditRow[]): Promise<void> {
+    const { send } = this.#options;
+    const again = batch.sentBefore;
+    batch.sentBefore = true;
     try {
-      await send(rows);
+      await send(rows, again);
     } catch (error) {
       if (!isRefusal(error)) throw error;
-      log.error({ err: error }, 'an audit event holds what Postgres refuses');
-      const [row] = rows;
-      if (row !== undefined && rows.length === 1) return send([bareRow(row, String(error))]);
-      for (const single of rows) await this.#send([single]);
+      // Refused for what is there already, as it may be, or for what the rows hold.
+      if (again) await this.#sendApart(batch, rows);
+      else await this.#send(batch, rows);
+    }
+  }
+
+  /** Sends each event alone; one that Postgres refuses for what it holds is told in a bare row. */
+  async #sendApart(batch: Batch, rows: readonly AuditRow[]): Promise<void> {
+    const { log, send } = this.#options;
+    batch.rows = rows.flatMap((row) => (row.events.length === 1 ? [row] : row.events.map(rowOf)));
+    for (const row of batch.rows) {
+      try {
+        await send([row], true);
+      } catch (error) {
+        if (!isRefusal(error)) throw error;
+        log.error({ err: error }, 'an audit event holds what Postgres refuses');
+        await send([bareRow(row, String(error))], true);
+      }
     }
   }
 
@@ -287,8 +348,8 @@ function isRefusal(error: unknown): boolean {
   return typeof code === 'string' && /^(?:22|23|54)[0-9A-Z]{3}$/.test(code);
 }
 
-function charactersOf(entries: readonly Entry[]): number {
-  return entries.reduce((sum, entry) => sum + entry.row.length, 0);
+function weightOfAll(entries: readonly Entry[]): number {
+  return entries.reduce((sum, entry) => sum + entry.weight, 0);
 }
 
 /** Resolves after the time, or as soon as `over` is aborted. */

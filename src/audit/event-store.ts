@@ -1,53 +1,39 @@
 import { sql } from 'kysely';
 import type { Database, DatabaseTransaction } from '../platform/database.js';
+import { type AuditRow, COLUMNS } from './audit-row.js';
 
-/** The columns of `audit_events`, named as the members of an event as the API shows it. */
-export interface AuditRow {
-  readonly id: string;
-  readonly seq: string;
-  readonly at: Date;
-  readonly tenant: string | null;
-  readonly kind: string;
-  readonly actor: string;
-  readonly subject: string | null;
-  readonly action: string | null;
-  readonly resource: string | null;
-  readonly decision: string | null;
-  readonly reason: string | null;
-  readonly rules: unknown;
-  readonly revision: string | null;
-  readonly bundle: number | null;
-  readonly commit: string | null;
-  readonly request_id: string | null;
-  readonly approval_id: string | null;
-  readonly ip: string | null;
-  readonly detail: unknown;
-}
-
-/** The audit's table. */
-export type AuditTables = { audit_events: AuditRow };
+/** Numbers that one `nextval` of the sequence stands for (its `INCREMENT BY`). */
+export const SEQ_BLOCK = 1_000;
 
 /**
- * Inserts events, given as the JSON texts of their rows, in their order and in one statement. An
- * event that is there already is left as it is: a batch whose commit was not confirmed may be sent
- * again.
+ * Inserts rows in their order and in one statement; up to `SEQ_BLOCK` events. A row that is there
+ * already is left as it is: one whose commit was not confirmed may be sent again.
  */
-export async function insertEvents(
+export async function insertRows(
   database: Database | DatabaseTransaction,
-  rows: readonly string[],
+  rows: readonly AuditRow[],
 ): Promise<void> {
   if (rows.length === 0) return;
+  const names = sql.join(COLUMNS.map(([name]) => sql.ref(name)));
+  const values = sql.join(
+    COLUMNS.map(([, type], place) => sql`(r->>${sql.lit(place + 1)})::${sql.raw(type)}`),
+  );
   await sql`
-    INSERT INTO audit_events (id, at, tenant, kind, actor, subject, action, resource, decision,
-      reason, rules, revision, bundle, commit, request_id, approval_id, ip, detail)
-    SELECT id, at, tenant, kind, actor, subject, action, resource, decision,
-      reason, rules, revision, bundle, commit, request_id, approval_id, ip, detail
-    FROM ROWS FROM (json_to_recordset(${`[${rows.join(',')}]`}::json) AS (
-      id text, at timestamptz, tenant text, kind text, actor text, subject text, action text,
-      resource text, decision text, reason text, rules jsonb, revision bigint, bundle integer,
-      commit text, request_id text, approval_id text, ip text, detail jsonb)) WITH ORDINALITY
-    ORDER BY ordinality
+    WITH block AS MATERIALIZED (SELECT nextval('audit_events_seq') AS first)
+    INSERT INTO audit_events (seq, ${names})
+    SELECT first + (r->>0)::bigint, ${values}
+    FROM block, json_array_elements(${JSON.stringify(numbered(rows))}::json) AS r
     ON CONFLICT (id, at) DO NOTHING`.execute(database);
+}
+
+/** The rows' values, each after the place of its first event among all. */
+function numbered(rows: readonly AuditRow[]): (number | string | null)[][] {
+  let place = 0;
+  return rows.map(({ values, events }) => {
+    const row = [place, ...values];
+    place += events.length;
+    return row;
+  });
 }
 
 /** A month as the instants where it begins and where the next one does. */

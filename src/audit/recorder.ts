@@ -1,9 +1,10 @@
 import type { Database, DatabaseTransaction } from '../platform/database.js';
 import type { Clock } from '../platform/clock.js';
 import { type AuditLog, type AuditMetrics, Backlog, type BacklogLimits } from './backlog.js';
-import type { AuditEvent } from './event.js';
-import { eventRow } from './event-row.js';
-import { insertEvents } from './event-store.js';
+import { type AuditRow, rowOf } from './audit-row.js';
+import { copyRows } from './copy-rows.js';
+import type { AuditEvent, RecordedEvent } from './event.js';
+import { insertRows, SEQ_BLOCK } from './event-store.js';
 import { ensureAuditPartitions, monthOf } from './partitions.js';
 
 /**
@@ -15,8 +16,8 @@ export type AuditMode = 'strict' | 'buffered' | 'off';
 /** Where every event goes. Changes use `write`, inside their own transaction; decisions use `record`. */
 export interface AuditRecorder {
   /**
-   * Takes an event as the mode says. Throws `Unavailable` where it cannot be kept: the caller must
-   * then not answer.
+   * Takes an event as the mode says. Rejects with `Unavailable` where it cannot be kept: the caller
+   * must then not answer.
    */
   record(event: AuditEvent): Promise<void>;
   /** Writes events with the caller's transaction, whatever the mode: they commit with it or not at all. */
@@ -54,8 +55,8 @@ export async function writeEvents(
   now: number,
   ...events: readonly AuditEvent[]
 ): Promise<void> {
-  const rows = events.map((event) => eventRow(event, { now, redactPaths: [] }));
-  await insertEvents(transaction, rows);
+  const recorded = events.map((event) => recordedAt(event, now, []));
+  await insertInBlocks(transaction, recorded);
 }
 
 /** Makes the recorder of a process. One is enough, and the order of its events is kept. */
@@ -74,7 +75,7 @@ class Recorder implements AuditRecorder {
     this.#options = options;
     this.#backlog = new Backlog({
       confirm: options.mode === 'strict',
-      send: (rows) => this.#insert(rows),
+      send: (rows, again) => this.#send(rows, again),
       log: options.log,
       metrics: options.metrics,
       limits: options.limits ?? {},
@@ -85,16 +86,16 @@ class Recorder implements AuditRecorder {
     return this.#backlog.pending;
   }
 
-  async record(event: AuditEvent): Promise<void> {
-    if (this.#options.mode === 'off' && event.kind === 'decision') return;
-    await this.#backlog.add(this.#row(event));
+  record(event: AuditEvent): Promise<void> {
+    if (this.#options.mode === 'off' && event.kind === 'decision') return NOT_KEPT;
+    return this.#backlog.add(this.#recorded(event));
   }
 
   async write(transaction: DatabaseTransaction, ...events: readonly AuditEvent[]): Promise<void> {
     this.#makePartitions();
-    await insertEvents(
+    await insertInBlocks(
       transaction,
-      events.map((event) => this.#row(event)),
+      events.map((event) => this.#recorded(event)),
     );
   }
 
@@ -107,14 +108,17 @@ class Recorder implements AuditRecorder {
     await this.#partitionTry;
   }
 
-  #row(event: AuditEvent): string {
+  #recorded(event: AuditEvent): RecordedEvent {
     const { clock, redactPaths } = this.#options;
-    return eventRow(event, { now: clock.now(), redactPaths: redactPaths?.() ?? [] });
+    return recordedAt(event, clock.now(), redactPaths?.() ?? NO_PATHS);
   }
 
-  async #insert(rows: readonly string[]): Promise<void> {
+  /** What may be there already is inserted where it is not; a copy would fail. */
+  async #send(rows: readonly AuditRow[], again: boolean): Promise<void> {
     this.#makePartitions();
-    await insertEvents(this.#options.database, rows);
+    const { database, mode } = this.#options;
+    if (again) return insertRows(database, rows);
+    return copyRows(database, rows, { relaxed: mode !== 'strict' });
   }
 
   /** In the background, when a month begins: no insert waits for it, none needs it. */
@@ -129,5 +133,21 @@ class Recorder implements AuditRecorder {
       .catch((error: unknown) => {
         log.warn({ err: error }, 'the partitions of the audit could not be made; trying again');
       });
+  }
+}
+
+const NOT_KEPT = Promise.resolve();
+const NO_PATHS: readonly string[] = [];
+
+function recordedAt(event: AuditEvent, now: number, redactPaths: readonly string[]): RecordedEvent {
+  return { event, at: event.at === undefined ? now : event.at.getTime(), redactPaths };
+}
+
+async function insertInBlocks(
+  transaction: DatabaseTransaction,
+  events: readonly RecordedEvent[],
+): Promise<void> {
+  for (let start = 0; start < events.length; start += SEQ_BLOCK) {
+    await insertRows(transaction, events.slice(start, start + SEQ_BLOCK).map(rowOf));
   }
 }

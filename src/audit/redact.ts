@@ -15,9 +15,15 @@ const SECRET_NAME =
 const SECRET_TEXT =
   /csk_[A-Za-z0-9_-]{16,}|eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]*)?|(?<=\bbearer\s)[A-Za-z0-9._~+/=-]{16,}/gi;
 
+/**
+ * What every text has that `maskSecretText` would change, and hardly any other: one quick look spares
+ * the search.
+ */
+export const MAY_BE_SECRET = /csk_|eyj|bearer/i;
+
 /** The text with every API key, JWT and bearer credential in it masked. */
 export function maskSecretText(text: string): string {
-  return text.replace(SECRET_TEXT, MASK);
+  return MAY_BE_SECRET.test(text) ? text.replace(SECRET_TEXT, MASK) : text;
 }
 
 /**
@@ -26,7 +32,7 @@ export function maskSecretText(text: string): string {
  * looks like a secret, wherever it is. The input is left as it is.
  */
 export function redact(detail: JsonObject, paths: readonly string[]): JsonObject {
-  const masked = maskMembers(detail, 0);
+  const masked = isHarmless(detail, 0) ? detail : maskMembers(detail, 0);
   const { check } = masked;
   if (check === undefined || paths.length === 0) return masked;
   return {
@@ -76,6 +82,33 @@ function maskValue(value: JsonValue, depth: number): JsonValue {
   if (isArray(value)) return value.map((item) => maskValue(item, depth + 1));
   return maskMembers(value, depth);
 }
+
+/** Whether `maskMembers` would leave everything as it is. Nearly always: so it is asked first. */
+function isHarmless(value: JsonValue | undefined, depth: number): boolean {
+  if (typeof value === 'string') return !MAY_BE_SECRET.test(value);
+  if (typeof value !== 'object' || value === null) return true;
+  if (depth > MAX_DEPTH) return false;
+  if (isArray(value)) return value.every((element) => isHarmless(element, depth + 1));
+  for (const name in value) {
+    if (isTellingName(name) || !isHarmless(value[name], depth + 1)) return false;
+  }
+  return true;
+}
+
+/** Whether a name is that of a secret, or holds one; remembered, for the same names come again. */
+function isTellingName(name: string): boolean {
+  const known = tellingNames.get(name);
+  if (known !== undefined) return known;
+  const telling = MAY_BE_SECRET.test(name) || isSecretName(name);
+  if (tellingNames.size >= MAX_NAMES) tellingNames.clear();
+  if (name.length <= MAX_NAME_LENGTH) tellingNames.set(name, telling);
+  return telling;
+}
+
+/** Names come from requests: only so many are remembered, and no long ones. */
+const MAX_NAMES = 1_000;
+const MAX_NAME_LENGTH = 64;
+const tellingNames = new Map<string, boolean>();
 
 function isSecretName(name: string): boolean {
   return SECRET_NAME.test(name.toLowerCase().replace(/[^a-z0-9]/g, ''));

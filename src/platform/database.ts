@@ -34,6 +34,15 @@ export interface Connection {
   close(): Promise<void>;
 }
 
+const pools = new WeakMap<Database, pg.Pool>();
+
+/** The pool behind a database that `connectDatabase` opened, for what Kysely has no words for: COPY. */
+export function poolOf(database: Database): pg.Pool {
+  const pool = pools.get(database);
+  if (pool === undefined) throw new TypeError('this database was not opened by `connectDatabase`');
+  return pool;
+}
+
 /** Opens a pool on `url` (`postgresql://…`). Connects lazily: a wrong address shows at first use. */
 export function connectDatabase(url: string, options: ConnectionOptions = {}): Connection {
   const pool = new pg.Pool({
@@ -57,6 +66,7 @@ export function connectDatabase(url: string, options: ConnectionOptions = {}): C
     if (options.queryTimeout !== undefined) closeWhereLate(client);
   });
   const database: Database = new Kysely({ dialect: new PostgresDialect({ pool }) });
+  pools.set(database, pool);
   const close = (): Promise<void> => {
     closing = true;
     return database.destroy();

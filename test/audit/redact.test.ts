@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { storableJson } from '../../src/audit/event-row.js';
+import { storableJson } from '../../src/audit/event-columns.js';
 import { MASK, redact } from '../../src/audit/redact.js';
 import type { JsonObject, JsonValue } from '../../src/vocabulary.js';
 

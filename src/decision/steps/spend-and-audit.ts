@@ -4,7 +4,7 @@ import type { AuditRecorder } from '../../audit/recorder.js';
 import { actorOf } from '../../identity/caller.js';
 import type { Database } from '../../platform/database.js';
 import { type Eventual, whenHere } from '../../platform/eventual.js';
-import { type JsonObject, resourceKey, subjectKey } from '../../vocabulary.js';
+import { type JsonObject, type JsonValue, resourceKey, subjectKey } from '../../vocabulary.js';
 import { type Answer, answerOf, newDecisionId } from '../answer.js';
 import type { Stores } from '../decide.js';
 import type { Evaluation, Verdict } from '../evaluation.js';
@@ -105,11 +105,16 @@ async function spend(
   }
 }
 
+/** Made for every check, and written later: it takes what is there as it is. */
 function eventOf(evaluation: Evaluation, verdict: Verdict, id: string): AuditEvent {
   const { policy, question, rules } = evaluation;
   const { check, caller, requestId, ip, options } = question;
-  const approvalId = verdict.approval?.id;
-  const commit = policy.bundle?.commit;
+  const detail: Record<string, JsonValue> = {
+    check: question.requested as unknown as JsonObject,
+    message: verdict.message,
+  };
+  if (caller.user !== undefined) detail['caller'] = caller.id;
+  if (options.dryRun) detail['dry_run'] = true;
   return {
     id,
     kind: 'decision',
@@ -123,16 +128,11 @@ function eventOf(evaluation: Evaluation, verdict: Verdict, id: string): AuditEve
     reason: verdict.reason,
     rules,
     revision: policy.revision,
-    ...(policy.bundle === undefined ? {} : { bundle: policy.bundle.number }),
-    ...(commit === undefined ? {} : { commit }),
+    bundle: policy.bundle?.number,
+    commit: policy.bundle?.commit,
     requestId,
-    ...(approvalId === undefined ? {} : { approvalId }),
-    ...(ip === undefined ? {} : { ip }),
-    detail: {
-      check: question.requested as unknown as JsonObject,
-      message: verdict.message,
-      ...(caller.user === undefined ? {} : { caller: caller.id }),
-      ...(options.dryRun ? { dry_run: true } : {}),
-    },
+    approvalId: verdict.approval?.id,
+    ip,
+    detail,
   };
 }
