@@ -113,6 +113,17 @@ describe('time windows', () => {
     assert.equal(isOpen([window('02:00', '03:00', 'Europe/Helsinki')], change - 1), true);
   });
 
+  it('knows a zone in however many ways its name is written', () => {
+    const name = 'europe/berlin';
+    for (let written = 0; written < 1_100; written += 1) {
+      const letters = Array.from(name, (letter, index) =>
+        (written >> index) % 2 === 1 ? letter.toUpperCase() : letter,
+      );
+      const noon = [window('12:00', '12:01', letters.join(''))];
+      assert.equal(isOpen(noon, at('2026-06-01T12:00:00+02:00')), true);
+    }
+  });
+
   it('says when it opens next', () => {
     const office = [window('09:00', '17:00', 'Europe/Berlin', [1, 2, 3, 4, 5])];
     assert.equal(
