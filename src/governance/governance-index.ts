@@ -118,7 +118,7 @@ class Search {
 }
 
 /** Most places that one rule is filed in: with long lists of each member they would be their product. */
-const MAX_PLACES = 1_000;
+const MAX_PLACES = 100;
 
 /** The names that a rule is looked up by, and the `rest` of its `match`, which they do not settle. */
 function addressOf(match: Match): { readonly address: Address; readonly rest: Match } {

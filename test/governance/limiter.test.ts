@@ -366,6 +366,26 @@ describe('rate limiters', () => {
       assert.ok(ttl > 60_000 && ttl <= 122_000, `ends in ${ttl} ms`);
     });
 
+    it('asks Redis once for a check, however many limits it has', async () => {
+      const limiter = createRedisLimiter({ redis: redis(), clock, prefix });
+      const wanted = Object.values(PERIODS).map((periodMs) => demand(9, { periodMs }));
+      // Redis may have to be told the script first.
+      await limiter.take(wanted);
+      const sent: string[] = [];
+      const client = redis();
+      const send = client.sendCommand.bind(client);
+      client.sendCommand = (command, stream) => {
+        sent.push(command.name);
+        return send(command, stream);
+      };
+      try {
+        await limiter.take(wanted);
+      } finally {
+        client.sendCommand = send;
+      }
+      assert.deepEqual(sent, ['evalsha']);
+    });
+
     it('goes by its own clock where none is given', () =>
       assertOwnClock(createRedisLimiter({ redis: redis(), prefix })));
   });
