@@ -39,16 +39,10 @@ export function mergeEffect(
 
 /** What the value of a matcher says, before the rule's own effect is looked at. */
 export function meaningOf(value: unknown): number {
-  switch (typeof value) {
-    case 'boolean':
-      return value ? ALLOW : INDETERMINATE;
-    case 'number':
-      return value === 0 ? INDETERMINATE : value;
-    case 'string':
-      return value === '' ? INDETERMINATE : ALLOW;
-    default:
-      throw new Error('matcher result should only be of type boolean, number, or string');
-  }
+  if (typeof value === 'boolean') return value ? ALLOW : INDETERMINATE;
+  if (typeof value === 'number') return value === 0 ? INDETERMINATE : value;
+  if (typeof value === 'string') return value === '' ? INDETERMINATE : ALLOW;
+  throw new Error('matcher result should only be of type boolean, number, or string');
 }
 
 /** What a rule that matched says by its `eft`; without one it allows. */

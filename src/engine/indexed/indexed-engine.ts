@@ -1,4 +1,5 @@
 import type { Check, RuleLine } from '../../vocabulary.js';
+import { shapeOfReference } from '../check-expression.js';
 import type {
   Engine,
   EngineAnswer,
@@ -6,12 +7,14 @@ import type {
   RuleDifference,
   SubjectOfCheck,
 } from '../engine.js';
+import type { Expression } from '../expression.js';
 import type { Model } from '../model.js';
 import { createNamedFunctions } from '../named-functions.js';
 import { subOf } from '../sub-of.js';
 import { ALLOW, effectOf, meaningOf, type Merged, mergeEffect } from './effect.js';
 import { planIndex } from './index-plan.js';
-import { type Evaluate, Interpreter, NO_RULE } from './interpreter.js';
+import { Frame, NO_RULE } from './frame.js';
+import { type Evaluate, Interpreter } from './interpreter.js';
 import { Lookups } from './lookups.js';
 import { regularityTest } from './regular-rule.js';
 import { guardMaker } from './ready-guard.js';
@@ -55,8 +58,7 @@ class IndexedEngine implements LoadingEngine {
   readonly #matcher: Evaluate;
   readonly #readers: readonly ((check: Check) => unknown)[];
   readonly #eft: number;
-  /** Used for one check after another. */
-  readonly #frame: { values: unknown[]; row: number };
+  readonly #frame: Frame;
 
   constructor(model: Model) {
     const symbols = new SymbolTable();
@@ -88,6 +90,7 @@ class IndexedEngine implements LoadingEngine {
         functions,
         roles: new Map([...this.#roles].map(([type, { relations }]) => [type, relations])),
         compile,
+        textToken: textTokenTest(model),
       }),
       prepareGuard: guardMaker(compile, functions),
       compile,
@@ -96,7 +99,7 @@ class IndexedEngine implements LoadingEngine {
     });
     this.#readers = requestReaders(model);
     this.#eft = model.policyTokens.indexOf('eft');
-    this.#frame = { values: this.#readers.map(() => undefined), row: NO_RULE };
+    this.#frame = new Frame(this.#readers.length, symbols);
   }
 
   get size(): number {
@@ -108,7 +111,7 @@ class IndexedEngine implements LoadingEngine {
     try {
       const frame = this.#frame;
       for (let at = 0; at < this.#readers.length; at += 1) {
-        frame.values[at] = this.#readers[at]?.(check);
+        frame.fill(at, this.#readers[at]?.(check));
       }
       return this.#policies.size > 0 && this.#model.readsRules
         ? this.#decideByRules()
@@ -121,13 +124,11 @@ class IndexedEngine implements LoadingEngine {
   rolesOf(check: SubjectOfCheck): readonly string[] {
     const rules = this.#roles.get('g');
     const sub = rules && subOf(this.#model, check);
-    if (sub === undefined || rules === undefined) return [];
-    return rules.relations.closureOf(sub, rules.tenantOf(check.tenant)).names;
+    return sub === undefined || rules === undefined ? [] : rules.rolesOf(sub, check.tenant);
   }
 
   isRole(name: string, tenant: string): boolean {
-    const rules = this.#roles.get('g');
-    return rules !== undefined && rules.relations.isRole(name, rules.tenantOf(tenant));
+    return this.#roles.get('g')?.isRole(name, tenant) ?? false;
   }
 
   subjectIsRole(check: SubjectOfCheck): boolean {
@@ -210,7 +211,11 @@ class IndexedEngine implements LoadingEngine {
   }
 
   #canDrop(lines: readonly RuleLine[]): boolean {
-    const isKnown = lines.every((line) => this.#tableOf(line)?.width === line.length - 1);
+    const isKnown = lines.every((line) => {
+      const table = this.#tableOf(line);
+      // A line of another length may say the same as this one, and would go on saying it.
+      return table?.width === line.length - 1 && table.oddSize === 0;
+    });
     return isKnown && [...this.#tables()].every((table) => !this.#isWasteful(table, lines.length));
   }
 
@@ -250,3 +255,14 @@ class IndexedEngine implements LoadingEngine {
 
 const ALLOWED: EngineAnswer = { effect: 'allow' };
 const DENIED: EngineAnswer = { effect: 'deny', explicit: false };
+
+/** Tells the place of a token among the request's, where it is text in every request. */
+function textTokenTest({ requestTokens }: Model): (expression: Expression) => number | undefined {
+  const names = [...requestTokens.keys()];
+  return (expression) => {
+    const isToken =
+      expression.kind === 'token' && expression.of === 'r' && expression.members.length === 0;
+    if (!isToken || shapeOfReference(expression, requestTokens)?.kind !== 'text') return undefined;
+    return names.indexOf(expression.name);
+  };
+}

@@ -3,17 +3,7 @@ import { shapeOfReference } from '../check-expression.js';
 import { isIn, readMember, refuse } from '../guards.js';
 import type { ModelDefinitions } from '../definitions.js';
 import { parseRuleExpression } from '../rule-fault.js';
-
-/** What an expression is evaluated on: the values of the request's tokens, and one rule. */
-export interface Frame {
-  /** In the order of the request definition. */
-  readonly values: readonly unknown[];
-  /** The row of the rule, or `NO_RULE`. */
-  readonly row: number;
-}
-
-/** Stands for a rule where there is none: its values are empty, and there is nothing to `eval`. */
-export const NO_RULE = -1;
+import { type Frame, NO_RULE } from './frame.js';
 
 /** A compiled expression. Throws what node-casbin would throw. */
 export type Evaluate = (frame: Frame) => unknown;
@@ -131,7 +121,7 @@ function unary(operator: '!' | '-' | '+', operand: Evaluate): Evaluate {
     case '-':
       return (frame) => -(operand(frame) as number);
     case '+':
-      return (frame) => +(operand(frame) as number);
+      return (frame) => Number(operand(frame));
   }
 }
 

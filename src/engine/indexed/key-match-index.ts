@@ -30,11 +30,16 @@ export class KeyMatchIndex implements ValueIndex {
     }
   }
 
-  /** Appends the values that `keyMatch` finds `key` to fit. */
-  collect(key: string, into: Ints): void {
+  /**
+   * Appends the values that `keyMatch` finds `key` to fit.
+   *
+   * @param symbol the symbol of `key`, where it was looked for already
+   */
+  collect(key: string, symbol: number | undefined, into: Ints): void {
     this.#buckets.collect(key, into);
     // A value with a `*` is never compared whole: it was found by what stands before it.
-    const same = key.includes('*') ? NONE : this.#symbols.find(key);
+    if (key.includes('*')) return;
+    const same = symbol ?? this.#symbols.find(key);
     if (same !== NONE) into.push(same);
   }
 }

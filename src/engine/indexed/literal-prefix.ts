@@ -31,5 +31,6 @@ function regexPrefix(pattern: string): string {
   if (at === -1) return rest;
   if (!'*+?{'.includes(rest.charAt(at))) return rest.slice(0, at);
   // A sign that repeats what stands before it may repeat it no times at all.
-  return [...rest.slice(0, at)].slice(0, -1).join('');
+  const isPair = /[\udc00-\udfff]/.test(rest.charAt(at - 1));
+  return rest.slice(0, Math.max(at - (isPair ? 2 : 1), 0));
 }

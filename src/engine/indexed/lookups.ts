@@ -1,11 +1,12 @@
 import { asText, type NamedFunctions } from '../named-functions.js';
+import type { Frame } from './frame.js';
 import type { Lookup } from './index-plan.js';
 import type { Ints } from './ints.js';
-import type { Evaluate, Frame } from './interpreter.js';
+import type { Evaluate } from './interpreter.js';
 import { KeyMatchIndex } from './key-match-index.js';
 import { NumberIndex } from './number-index.js';
 import { PatternIndex } from './pattern-index.js';
-import type { RoleRelations } from './role-relations.js';
+import type { RoleRelations, Term } from './role-relations.js';
 import { NONE, type SymbolTable } from './symbol-table.js';
 import type { ValueIndex } from './value-index.js';
 import type { Expression } from '../expression.js';
@@ -19,6 +20,8 @@ export interface LookupParts {
   readonly functions: NamedFunctions;
   readonly roles: ReadonlyMap<string, RoleRelations>;
   readonly compile: (expression: Expression) => Evaluate;
+  /** The place of an expression among the request's tokens, where it is one that is always text. */
+  readonly textToken: (expression: Expression) => number | undefined;
 }
 
 /** The look-ups of an engine's plan, and the indexes of single columns that they ask. */
@@ -50,6 +53,13 @@ export class Lookups {
 
   #equal(column: number, { value, loose }: Extract<Lookup, { kind: 'equal' }>): Find {
     const { symbols, compile } = this.#parts;
+    const token = this.#parts.textToken(value);
+    if (token !== undefined) {
+      return (frame, into) => {
+        const symbol = frame.symbolOf(token);
+        if (symbol !== NONE) into.push(symbol);
+      };
+    }
     const read = compile(value);
     const numbers = loose
       ? this.#shared(`${column} numbers`, column, () => new NumberIndex(symbols))
@@ -66,13 +76,24 @@ export class Lookups {
   }
 
   #roles({ type, name, tenant }: Extract<Lookup, { kind: 'roles' }>): Find {
-    const { roles, compile } = this.#parts;
-    const relations = roles.get(type);
-    const readName = compile(name);
-    const readTenant = tenant ? compile(tenant) : () => '';
+    const relations = this.#parts.roles.get(type);
+    if (relations === undefined) throw new Error(`no role type \`${type}\``);
+    const nameOf = this.#termReader(name);
+    const tenantOf = tenant ? this.#termReader(tenant) : () => relations.noTenant;
     return (frame, into) => {
-      const closure = relations?.closureOf(asText(readName(frame)), String(readTenant(frame)));
-      for (const symbol of closure?.symbols ?? []) into.push(symbol);
+      const { symbols } = relations.closureOf(nameOf(frame), tenantOf(frame));
+      for (let index = 0; index < symbols.length; index += 1) into.push(symbols[index] as number);
+    };
+  }
+
+  /** Reads a name and its symbol, which for a token of the request is looked for once a check. */
+  #termReader(expression: Expression): (frame: Frame) => Term {
+    const { symbols, compile, textToken } = this.#parts;
+    const token = textToken(expression);
+    const read = compile(expression);
+    return (frame) => {
+      const text = asText(read(frame));
+      return { text, symbol: token === undefined ? symbols.find(text) : frame.symbolOf(token) };
     };
   }
 
@@ -80,12 +101,20 @@ export class Lookups {
     const { symbols, functions, compile } = this.#parts;
     const { function: name } = lookup;
     const read = compile(lookup.text);
+    const token = this.#parts.textToken(lookup.text);
     const named = functions.get(name);
     if (named === undefined) throw new Error(`no function \`${name}\``);
-    const index = this.#shared(`${column} ${name}`, column, () =>
-      name === 'keyMatch'
-        ? new KeyMatchIndex(symbols)
-        : new PatternIndex(symbols, name, { function: named }),
+    if (name === 'keyMatch') {
+      const index = this.#shared(`${column} ${name}`, column, () => new KeyMatchIndex(symbols));
+      return token === undefined
+        ? (frame, into) => index.collect(asText(read(frame)), undefined, into)
+        : (frame, into) =>
+            index.collect(frame.values[token] as string, frame.symbolOf(token), into);
+    }
+    const index = this.#shared(
+      `${column} ${name}`,
+      column,
+      () => new PatternIndex(symbols, name, named),
     );
     return (frame, into) => index.collect(asText(read(frame)), into);
   }

@@ -12,25 +12,26 @@ const WIDTH = 3;
 export class PairTable {
   readonly #shards: Shard[] = Array.from({ length: 1 << SHARD_BITS }, () => ({
     entries: new Int32Array(FIRST_ENTRIES * WIDTH).fill(NONE),
+    mask: FIRST_ENTRIES - 1,
     count: 0,
   }));
 
   /** The value of a pair; `NONE` where it has none. */
   get(a: number, b: number): number {
     const hash = hashOf(a, b);
-    const { entries } = this.#shards[hash >>> (32 - SHARD_BITS)] as Shard;
-    return entries[slotOf(entries, hash, a, b) + 2] as number;
+    const { entries, mask } = this.#shards[hash >>> (32 - SHARD_BITS)] as Shard;
+    return entries[slotOf(entries, mask, hash, a, b) + 2] as number;
   }
 
   set(a: number, b: number, value: number): void {
     const hash = hashOf(a, b);
     const shard = this.#shards[hash >>> (32 - SHARD_BITS)] as Shard;
-    let slot = slotOf(shard.entries, hash, a, b);
+    let slot = slotOf(shard.entries, shard.mask, hash, a, b);
     if (shard.entries[slot] === NONE) {
       shard.count += 1;
-      if (shard.count * WIDTH * 4 > shard.entries.length * 3) {
+      if (shard.count * 2 > shard.mask) {
         grow(shard);
-        slot = slotOf(shard.entries, hash, a, b);
+        slot = slotOf(shard.entries, shard.mask, hash, a, b);
       }
     }
     shard.entries[slot] = a;
@@ -41,6 +42,8 @@ export class PairTable {
 
 interface Shard {
   entries: Int32Array;
+  /** The number of places, a power of two, less one. */
+  mask: number;
   count: number;
 }
 
@@ -51,8 +54,7 @@ function hashOf(a: number, b: number): number {
 }
 
 /** Where the pair stands, or would stand. */
-function slotOf(entries: Int32Array, hash: number, a: number, b: number): number {
-  const mask = entries.length / WIDTH - 1;
+function slotOf(entries: Int32Array, mask: number, hash: number, a: number, b: number): number {
   for (let place = hash & mask; ; place = (place + 1) & mask) {
     const slot = place * WIDTH;
     const first = entries[slot];
@@ -63,10 +65,11 @@ function slotOf(entries: Int32Array, hash: number, a: number, b: number): number
 function grow(shard: Shard): void {
   const held = shard.entries;
   shard.entries = new Int32Array(held.length * 2).fill(NONE);
+  shard.mask = shard.mask * 2 + 1;
   for (let slot = 0; slot < held.length; slot += WIDTH) {
     const [a = NONE, b = NONE, value = NONE] = [held[slot], held[slot + 1], held[slot + 2]];
     if (a === NONE) continue;
-    const to = slotOf(shard.entries, hashOf(a, b), a, b);
+    const to = slotOf(shard.entries, shard.mask, hashOf(a, b), a, b);
     shard.entries[to] = a;
     shard.entries[to + 1] = b;
     shard.entries[to + 2] = value;

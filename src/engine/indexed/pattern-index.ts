@@ -18,11 +18,7 @@ export class PatternIndex implements ValueIndex {
   readonly #candidates = new Ints();
 
   /** @param name the function's name */
-  constructor(
-    symbols: SymbolTable,
-    name: string,
-    { function: named }: { function: NamedFunction },
-  ) {
+  constructor(symbols: SymbolTable, name: string, named: NamedFunction) {
     this.#symbols = symbols;
     this.#name = name;
     this.#function = named;

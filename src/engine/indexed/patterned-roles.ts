@@ -1,5 +1,5 @@
 import { type RoleMatcher, RoleGraph } from '../role-graph.js';
-import type { RoleClosure, RoleRelations } from './role-relations.js';
+import type { RoleClosure, RoleRelations, Term } from './role-relations.js';
 import { NONE, type SymbolTable } from './symbol-table.js';
 
 /** Closures remembered at most; then all are forgotten. */
@@ -20,6 +20,7 @@ export class PatternedRoles implements RoleRelations {
   #size = 0;
   /** Symbols when the first was remembered: a name may get one later, from any rule. */
   #symbolsThen = 0;
+  readonly noTenant: Term;
 
   constructor(
     symbols: SymbolTable,
@@ -28,12 +29,13 @@ export class PatternedRoles implements RoleRelations {
     matches: RoleMatcher,
   ) {
     this.#symbols = symbols;
+    this.noTenant = { text: '', symbol: symbols.intern('') };
     this.#rules = rules;
     this.#arity = arity;
     this.#matches = matches;
   }
 
-  closureOf(name: string, tenant: string): RoleClosure {
+  closureOf({ text: name }: Term, { text: tenant }: Term): RoleClosure {
     if (this.#symbols.size !== this.#symbolsThen) this.#forget();
     const remembered = this.#remembered.get(tenant)?.get(name);
     if (remembered !== undefined) return remembered;
@@ -44,8 +46,8 @@ export class PatternedRoles implements RoleRelations {
     return this.#remember(name, tenant, { symbols, names });
   }
 
-  isRole(name: string, tenant: string): boolean {
-    return this.#current().isRole(name, tenant);
+  isRole(name: Term, tenant: Term): boolean {
+    return this.#current().isRole(name.text, tenant.text);
   }
 
   link(): void {

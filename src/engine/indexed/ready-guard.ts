@@ -1,7 +1,8 @@
 import type { Expression } from '../expression.js';
 import type { NamedFunctions } from '../named-functions.js';
+import type { Frame } from './frame.js';
 import type { Guard } from './index-plan.js';
-import type { Evaluate, Frame } from './interpreter.js';
+import type { Evaluate } from './interpreter.js';
 
 /** A guard, ready to be asked; it throws where its expression does. */
 export type ReadyGuard = (frame: Frame) => Verdict;

@@ -1,11 +1,22 @@
-import { Ints } from './ints.js';
 import { PairTable } from './pair-table.js';
+import { Records } from './records.js';
 import { NONE, type SymbolTable } from './symbol-table.js';
 
 /** Casbin's role managers look this many levels up and no further. */
 const MAX_LEVELS = 10;
-/** Closures remembered at most; then all are forgotten, for what is asked again is soon found again. */
+/** Closures of fewer roles are found again as fast as they are remembered. */
+const FEW = 16;
+/** Larger closures remembered at most; then all are forgotten. */
 const MAX_REMEMBERED = 50_000;
+
+/** Fields of a node: its name, the first and the last of its edges, how many rules give it as a role. */
+const NAME = 0;
+const FIRST = 1;
+const LAST = 2;
+const GIVEN = 3;
+/** Fields of an edge: the node that it leads to, and the next edge of the same node. */
+const TARGET = 0;
+const NEXT = 1;
 
 /** A name and all that it is by its roles. */
 export interface RoleClosure {
@@ -15,12 +26,20 @@ export interface RoleClosure {
   readonly names: readonly string[];
 }
 
+/** A name, and its symbol: `NONE` where no rule holds it. */
+export interface Term {
+  readonly text: string;
+  readonly symbol: number;
+}
+
 /** What the rules of one role type (`g`, `g2`, …) say. Tenants are empty for types of two fields. */
 export interface RoleRelations {
+  /** The tenant of types of two fields. */
+  readonly noTenant: Term;
   /** What `name` is in the tenant, by at most 10 levels of roles. */
-  closureOf(name: string, tenant: string): RoleClosure;
+  closureOf(name: Term, tenant: Term): RoleClosure;
   /** Whether `name` is the right-hand side of some rule of the tenant. */
-  isRole(name: string, tenant: string): boolean;
+  isRole(name: Term, tenant: Term): boolean;
   /** Takes a rule that was added: the symbols of its name, its role and its tenant. */
   link(name: number, role: number, tenant: number): void;
   /** Takes a rule that was removed. */
@@ -28,13 +47,8 @@ export interface RoleRelations {
 }
 
 /** Whether `name` has `role`, or is it. */
-export function hasLink(
-  relations: RoleRelations,
-  name: string,
-  role: string,
-  tenant: string,
-): boolean {
-  return name === role || relations.closureOf(name, tenant).names.includes(role);
+export function hasLink(relations: RoleRelations, name: Term, role: string, tenant: Term): boolean {
+  return name.text === role || relations.closureOf(name, tenant).names.includes(role);
 }
 
 /**
@@ -44,105 +58,101 @@ export function hasLink(
 export class PlainRoles implements RoleRelations {
   readonly #symbols: SymbolTable;
   /** Nodes by tenant and name. */
-  readonly #nodes = new PairTable();
-  /** Of a node: its name, the first and the last of its edges, how many rules give it as a role. */
-  readonly #names = new Ints();
-  readonly #first = new Ints();
-  readonly #last = new Ints();
-  readonly #given = new Ints();
-  /** Of an edge: the node that it leads to, and the next edge of the same node. */
-  readonly #targets = new Ints();
-  readonly #next = new Ints();
+  readonly #places = new PairTable();
+  readonly #nodes = new Records(4);
+  readonly #edges = new Records(2);
   #remembered = new Map<number, RoleClosure>();
+  readonly noTenant: Term;
 
   constructor(symbols: SymbolTable) {
     this.#symbols = symbols;
+    this.noTenant = { text: '', symbol: symbols.intern('') };
   }
 
-  closureOf(name: string, tenant: string): RoleClosure {
-    const symbol = this.#symbols.find(name);
+  closureOf({ symbol }: Term, tenant: Term): RoleClosure {
     if (symbol === NONE) return NOTHING;
-    const node = this.#nodeOf(symbol, tenant);
-    if (node === NONE || this.#first.at(node) === NONE) return { symbols: [symbol], names: [] };
-    const remembered = this.#remembered.get(node);
+    const node = tenant.symbol === NONE ? NONE : this.#places.get(tenant.symbol, symbol);
+    if (node === NONE || this.#nodes.get(node, FIRST) === NONE) {
+      return { symbols: [symbol], names: NO_NAMES };
+    }
+    const remembered = this.#remembered.size === 0 ? undefined : this.#remembered.get(node);
     if (remembered !== undefined) return remembered;
-    const closure = this.#search(node);
-    if (this.#remembered.size >= MAX_REMEMBERED) this.#forget();
-    this.#remembered.set(node, closure);
+    const closure = new FoundClosure(this.#search(node), this.#symbols);
+    if (closure.symbols.length > FEW) {
+      if (this.#remembered.size >= MAX_REMEMBERED) this.#forget();
+      this.#remembered.set(node, closure);
+    }
     return closure;
   }
 
-  isRole(name: string, tenant: string): boolean {
-    const symbol = this.#symbols.find(name);
-    const node = symbol === NONE ? NONE : this.#nodeOf(symbol, tenant);
-    return node !== NONE && this.#given.at(node) > 0;
+  isRole(name: Term, tenant: Term): boolean {
+    if (name.symbol === NONE || tenant.symbol === NONE) return false;
+    const node = this.#places.get(tenant.symbol, name.symbol);
+    return node !== NONE && this.#nodes.get(node, GIVEN) > 0;
   }
 
   link(name: number, role: number, tenant: number): void {
     const node = this.#takeNode(name, tenant);
     const target = this.#takeNode(role, tenant);
-    this.#given.set(target, this.#given.at(target) + 1);
-    const edge = this.#targets.push(target);
-    this.#next.push(NONE);
-    const last = this.#last.at(node);
-    if (last === NONE) this.#first.set(node, edge);
-    else this.#next.set(last, edge);
-    this.#last.set(node, edge);
+    this.#nodes.set(target, GIVEN, this.#nodes.get(target, GIVEN) + 1);
+    const edge = this.#edges.push(NONE);
+    this.#edges.set(edge, TARGET, target);
+    const last = this.#nodes.get(node, LAST);
+    if (last === NONE) this.#nodes.set(node, FIRST, edge);
+    else this.#edges.set(last, NEXT, edge);
+    this.#nodes.set(node, LAST, edge);
     this.#forget();
   }
 
   unlink(name: number, role: number, tenant: number): void {
-    const node = this.#nodes.get(tenant, name);
-    const target = this.#nodes.get(tenant, role);
+    const node = this.#places.get(tenant, name);
+    const target = this.#places.get(tenant, role);
     let before = NONE;
-    let edge = node === NONE ? NONE : this.#first.at(node);
-    while (edge !== NONE && this.#targets.at(edge) !== target) {
+    let edge = node === NONE ? NONE : this.#nodes.get(node, FIRST);
+    while (edge !== NONE && this.#edges.get(edge, TARGET) !== target) {
       before = edge;
-      edge = this.#next.at(edge);
+      edge = this.#edges.get(edge, NEXT);
     }
     if (edge === NONE) return;
-    const next = this.#next.at(edge);
-    if (before === NONE) this.#first.set(node, next);
-    else this.#next.set(before, next);
-    if (next === NONE) this.#last.set(node, before);
-    this.#given.set(target, this.#given.at(target) - 1);
+    const next = this.#edges.get(edge, NEXT);
+    if (before === NONE) this.#nodes.set(node, FIRST, next);
+    else this.#edges.set(before, NEXT, next);
+    if (next === NONE) this.#nodes.set(node, LAST, before);
+    this.#nodes.set(target, GIVEN, this.#nodes.get(target, GIVEN) - 1);
     this.#forget();
   }
 
   /** Breadth first, each role once, in the order of the rules within a level. */
-  #search(start: number): RoleClosure {
+  #search(start: number): readonly number[] {
     const found = [start];
-    const seen = new Set(found);
+    // Looking through a few is faster than hashing them.
+    let seen: Set<number> | undefined;
     for (let level = 1, from = 0; level <= MAX_LEVELS && from < found.length; level += 1) {
-      const end = found.length;
-      for (; from < end; from += 1) this.#visit(found[from] as number, found, seen);
+      for (const end = found.length; from < end; from += 1) {
+        if (seen === undefined && found.length > FEW) seen = new Set(found);
+        this.#visit(found[from] as number, found, seen);
+      }
     }
-    const symbols = found.map((node) => this.#names.at(node));
-    return { symbols, names: symbols.slice(1).map((symbol) => this.#symbols.text(symbol)) };
+    return found.map((node) => this.#nodes.get(node, NAME));
   }
 
-  #visit(node: number, found: number[], seen: Set<number>): void {
-    for (let edge = this.#first.at(node); edge !== NONE; edge = this.#next.at(edge)) {
-      const target = this.#targets.at(edge);
-      if (seen.has(target)) continue;
-      seen.add(target);
+  #visit(node: number, found: number[], seen: Set<number> | undefined): void {
+    let edge = this.#nodes.get(node, FIRST);
+    for (; edge !== NONE; edge = this.#edges.get(edge, NEXT)) {
+      const target = this.#edges.get(edge, TARGET);
+      if (seen === undefined ? found.includes(target) : seen.has(target)) continue;
+      seen?.add(target);
       found.push(target);
     }
   }
 
-  #nodeOf(name: number, tenant: string): number {
-    const tenantSymbol = this.#symbols.find(tenant);
-    return tenantSymbol === NONE ? NONE : this.#nodes.get(tenantSymbol, name);
-  }
-
   #takeNode(name: number, tenant: number): number {
-    const known = this.#nodes.get(tenant, name);
+    const known = this.#places.get(tenant, name);
     if (known !== NONE) return known;
-    const node = this.#names.push(name);
-    this.#first.push(NONE);
-    this.#last.push(NONE);
-    this.#given.push(0);
-    this.#nodes.set(tenant, name, node);
+    const node = this.#nodes.push(NONE);
+    this.#nodes.set(node, NAME, name);
+    this.#nodes.set(node, GIVEN, 0);
+    this.#places.set(tenant, name, node);
     return node;
   }
 
@@ -151,4 +161,22 @@ export class PlainRoles implements RoleRelations {
   }
 }
 
-const NOTHING: RoleClosure = { symbols: [], names: [] };
+/** Most are asked for the symbols alone. */
+class FoundClosure implements RoleClosure {
+  readonly symbols: readonly number[];
+  readonly #table: SymbolTable;
+  #names: readonly string[] | undefined;
+
+  constructor(symbols: readonly number[], table: SymbolTable) {
+    this.symbols = symbols;
+    this.#table = table;
+  }
+
+  get names(): readonly string[] {
+    this.#names ??= this.symbols.slice(1).map((symbol) => this.#table.text(symbol));
+    return this.#names;
+  }
+}
+
+const NO_NAMES: readonly string[] = [];
+const NOTHING: RoleClosure = { symbols: [], names: NO_NAMES };

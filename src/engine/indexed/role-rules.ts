@@ -2,7 +2,7 @@ import type { RuleLine } from '../../vocabulary.js';
 import type { ModelDefinitions } from '../definitions.js';
 import { stringOf, asText } from '../named-functions.js';
 import { PatternedRoles } from './patterned-roles.js';
-import { hasLink, PlainRoles, type RoleRelations } from './role-relations.js';
+import { hasLink, PlainRoles, type RoleRelations, type Term } from './role-relations.js';
 import { RuleTable } from './rule-table.js';
 import { NONE, type SymbolTable } from './symbol-table.js';
 
@@ -41,9 +41,14 @@ export class RoleRules {
     this.table.remove(row);
   }
 
-  /** The tenant by which this type keeps its relations apart: none where it has two fields. */
-  tenantOf(tenant: string): string {
-    return this.#arity === 3 ? tenant : '';
+  /** All roles of a name in a tenant, inherited ones too, nearest first. */
+  rolesOf(name: string, tenant: string): readonly string[] {
+    return this.relations.closureOf(this.#term(name), this.#tenantOf(tenant)).names;
+  }
+
+  /** Whether some rule of the tenant gives this name as a role. */
+  isRole(name: string, tenant: string): boolean {
+    return this.relations.isRole(this.#term(name), this.#tenantOf(tenant));
   }
 
   /** The relation as matchers call it: names may be nothing, the tenant may not. */
@@ -52,9 +57,18 @@ export class RoleRules {
     if (args.length > 2 && (tenant === null || tenant === undefined)) {
       throw new TypeError('the tenant of a role relation is absent');
     }
-    const inTenant = args.length > 2 ? stringOf(tenant) : '';
-    return hasLink(this.relations, asText(name), asText(role), inTenant);
+    const inTenant = args.length > 2 ? this.#term(stringOf(tenant)) : this.relations.noTenant;
+    return hasLink(this.relations, this.#term(asText(name)), asText(role), inTenant);
   };
+
+  /** Types of two fields keep no tenants apart. */
+  #tenantOf(tenant: string): Term {
+    return this.#arity === 3 ? this.#term(tenant) : this.relations.noTenant;
+  }
+
+  #term(text: string): Term {
+    return { text, symbol: this.#symbols.find(text) };
+  }
 
   #link(row: number): void {
     this.relations.link(...this.#relation(row));

@@ -1,7 +1,8 @@
 import type { RuleLine } from '../../vocabulary.js';
+import type { Frame } from './frame.js';
 import type { IndexPlan, Path, Stage } from './index-plan.js';
 import { Ints } from './ints.js';
-import type { Evaluate, Frame } from './interpreter.js';
+import type { Evaluate } from './interpreter.js';
 import type { Find, Lookups } from './lookups.js';
 import { RulePath } from './rule-path.js';
 import type { RuleTable } from './rule-table.js';

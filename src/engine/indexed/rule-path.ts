@@ -1,10 +1,18 @@
-import { Ints } from './ints.js';
+import type { Ints } from './ints.js';
 import { PairTable } from './pair-table.js';
+import { Records } from './records.js';
 import type { RuleTable } from './rule-table.js';
 import { NONE } from './symbol-table.js';
 
 /** The node that every rule begins at. */
 const ROOT = 0;
+
+/** Fields of a leaf. */
+const FIRST = 0;
+const LAST = 1;
+/** Fields of a row. */
+const BEFORE = 0;
+const AFTER = 1;
 
 /**
  * The rules of a table by the values of some columns, one after the other: a trie whose edges are
@@ -16,11 +24,9 @@ export class RulePath {
   readonly #edges = new PairTable();
   #nodes = ROOT + 1;
   /** Of a leaf: its first row and its last. */
-  readonly #first = new Ints();
-  readonly #last = new Ints();
+  readonly #leaves = new Records(2);
   /** Of a row: those beside it in the list of its leaf. */
-  readonly #before = new Ints();
-  readonly #after = new Ints();
+  readonly #neighbours = new Records(2);
 
   /** @param columns at least one; the first is asked first */
   constructor(table: RuleTable, columns: readonly number[]) {
@@ -31,27 +37,24 @@ export class RulePath {
   /** Takes a row that comes after all that were taken. */
   add(row: number): void {
     const leaf = this.#takeLeaf(row);
-    while (this.#after.length < row) {
-      this.#before.push(NONE);
-      this.#after.push(NONE);
-    }
-    const last = this.#last.at(leaf);
-    this.#before.push(last);
-    this.#after.push(NONE);
-    if (last === NONE) this.#first.set(leaf, row);
-    else this.#after.set(last, row);
-    this.#last.set(leaf, row);
+    while (this.#neighbours.length <= row) this.#neighbours.push(NONE);
+    const last = this.#leaves.get(leaf, LAST);
+    this.#neighbours.set(row, BEFORE, last);
+    if (last === NONE) this.#leaves.set(leaf, FIRST, row);
+    else this.#neighbours.set(last, AFTER, row);
+    this.#leaves.set(leaf, LAST, row);
   }
 
   /** Forgets a row that was taken. */
   remove(row: number): void {
-    const [before, after] = [this.#before.at(row), this.#after.at(row)];
-    if (before !== NONE) this.#after.set(before, after);
-    if (after !== NONE) this.#before.set(after, before);
+    const before = this.#neighbours.get(row, BEFORE);
+    const after = this.#neighbours.get(row, AFTER);
+    if (before !== NONE) this.#neighbours.set(before, AFTER, after);
+    if (after !== NONE) this.#neighbours.set(after, BEFORE, before);
     if (before !== NONE && after !== NONE) return;
     const leaf = this.#takeLeaf(row);
-    if (before === NONE) this.#first.set(leaf, after);
-    if (after === NONE) this.#last.set(leaf, before);
+    if (before === NONE) this.#leaves.set(leaf, FIRST, after);
+    if (after === NONE) this.#leaves.set(leaf, LAST, before);
   }
 
   /**
@@ -76,7 +79,8 @@ export class RulePath {
   }
 
   #list(leaf: number, rows: Ints): void {
-    for (let row = this.#first.at(leaf); row !== NONE; row = this.#after.at(row)) rows.push(row);
+    let row = this.#leaves.get(leaf, FIRST);
+    for (; row !== NONE; row = this.#neighbours.get(row, AFTER)) rows.push(row);
   }
 
   #takeLeaf(row: number): number {
@@ -86,16 +90,11 @@ export class RulePath {
       const symbol = this.#table.symbol(this.#columns[level] as number, row);
       let next = this.#edges.get(node, symbol);
       if (next === NONE) {
-        next = level === last ? this.#newLeaf() : this.#nodes++;
+        next = level === last ? this.#leaves.push(NONE) : this.#nodes++;
         this.#edges.set(node, symbol, next);
       }
       node = next;
     }
     return node;
-  }
-
-  #newLeaf(): number {
-    this.#first.push(NONE);
-    return this.#last.push(NONE);
   }
 }

@@ -1,5 +1,5 @@
 import type { RuleLine } from '../../vocabulary.js';
-import { Ints } from './ints.js';
+import { Records } from './records.js';
 import { NONE, type SymbolTable } from './symbol-table.js';
 
 const SHARD_BITS = 8;
@@ -14,10 +14,11 @@ const LEFT = -2;
 export class RuleTable {
   /** The rule type: `p`, `g`, `g2`, … */
   readonly ptype: string;
+  /** How many values a rule of this type has. */
+  readonly width: number;
   readonly #symbols: SymbolTable;
-  readonly #columns: readonly Ints[];
-  /** 1 for a row in force, else 0. */
-  readonly #inForce = new Ints();
+  /** Of a row: its values, and last whether it is in force. */
+  readonly #rows: Records;
   /** Rows that have too few values or too many, whole. */
   readonly #odd = new Map<number, RuleLine>();
   readonly #shards: Shard[] = Array.from({ length: 1 << SHARD_BITS }, () => ({
@@ -26,11 +27,11 @@ export class RuleTable {
   }));
   #size = 0;
 
-  /** @param width how many values a rule of this type has */
   constructor(ptype: string, width: number, symbols: SymbolTable) {
     this.ptype = ptype;
     this.#symbols = symbols;
-    this.#columns = Array.from({ length: width }, () => new Ints());
+    this.width = width;
+    this.#rows = new Records(width + 1);
   }
 
   /** Rows in force. */
@@ -40,7 +41,7 @@ export class RuleTable {
 
   /** Rows ever taken; every row's number is below. */
   get end(): number {
-    return this.#inForce.length;
+    return this.#rows.length;
   }
 
   /** Rows in force whose number of values is not that of the type. */
@@ -48,12 +49,8 @@ export class RuleTable {
     return this.#odd.size;
   }
 
-  get width(): number {
-    return this.#columns.length;
-  }
-
   isInForce(row: number): boolean {
-    return this.#inForce.at(row) === 1;
+    return this.#rows.get(row, this.width) === 1;
   }
 
   isOdd(row: number): boolean {
@@ -62,7 +59,7 @@ export class RuleTable {
 
   /** The symbol of a value; `NONE` where an odd row has none there. */
   symbol(column: number, row: number): number {
-    return (this.#columns[column] as Ints).at(row);
+    return this.#rows.get(row, column);
   }
 
   /** A value; undefined where an odd row has none there. */
@@ -75,18 +72,21 @@ export class RuleTable {
   line(row: number): RuleLine {
     const odd = this.#odd.get(row);
     if (odd !== undefined) return odd;
-    const values = this.#columns.map((column) => this.#symbols.text(column.at(row)));
-    return [this.ptype, ...values];
+    const line: [string, ...string[]] = [this.ptype];
+    for (let column = 0; column < this.width; column += 1) {
+      line.push(this.#symbols.text(this.#rows.get(row, column)));
+    }
+    return line;
   }
 
   /** Appends a rule of this type and gives its row. */
   add(line: RuleLine): number {
-    const row = this.#inForce.push(1);
+    const row = this.#rows.push(NONE);
+    this.#rows.set(row, this.width, 1);
     this.#size += 1;
-    this.#columns.forEach((column, index) => {
-      const value = line[index + 1];
-      column.push(value === undefined ? NONE : this.#symbols.intern(value));
-    });
+    for (let column = 0; column < Math.min(this.width, line.length - 1); column += 1) {
+      this.#rows.set(row, column, this.#symbols.intern(line[column + 1] as string));
+    }
     if (line.length === this.width + 1) this.#place(row);
     else this.#odd.set(row, line);
     return row;
@@ -101,7 +101,7 @@ export class RuleTable {
     const hash = hashOf(wanted);
     const { slots } = this.#shardOf(hash);
     const slot = this.#slotOf(slots, hash, (row) =>
-      this.#columns.every((column, index) => column.at(row) === wanted[index]),
+      wanted.every((symbol, column) => this.#rows.get(row, column) === symbol),
     );
     const row = slots[slot] as number;
     return row === NONE ? NONE : row;
@@ -109,7 +109,7 @@ export class RuleTable {
 
   /** Takes a row out of force. */
   remove(row: number): void {
-    this.#inForce.set(row, 0);
+    this.#rows.set(row, this.width, 0);
     this.#size -= 1;
     if (this.#odd.delete(row)) return;
     const hash = this.#hashOfRow(row);
@@ -152,7 +152,9 @@ export class RuleTable {
 
   #hashOfRow(row: number): number {
     let hash = FIRST_HASH;
-    for (const column of this.#columns) hash = hashWith(hash, column.at(row));
+    for (let column = 0; column < this.width; column += 1) {
+      hash = hashWith(hash, this.#rows.get(row, column));
+    }
     return hash;
   }
 

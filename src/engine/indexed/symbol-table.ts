@@ -1,11 +1,12 @@
 import { randomBytes } from 'node:crypto';
-import { Ints } from './ints.js';
 
 /** What stands for no symbol: a text that the table does not hold, a value that a row does not have. */
 export const NONE = -1;
 
 const SHARD_BITS = 8;
 const FIRST_SLOTS = 16;
+/** A slot: the symbol and the hash. */
+const WIDTH = 2;
 const CHUNK_BITS = 12;
 const CHUNK = 1 << CHUNK_BITS;
 
@@ -34,14 +35,16 @@ function hashOf(text: string): number {
  */
 export class SymbolTable {
   readonly #chunks: string[][] = [];
-  readonly #hashes = new Ints();
   readonly #shards: Shard[] = Array.from({ length: 1 << SHARD_BITS }, () => ({
-    slots: new Int32Array(FIRST_SLOTS).fill(NONE),
+    slots: new Int32Array(FIRST_SLOTS * WIDTH).fill(NONE),
+    mask: FIRST_SLOTS - 1,
     count: 0,
   }));
+  #size = 0;
 
+  /** How many texts are held. */
   get size(): number {
-    return this.#hashes.length;
+    return this.#size;
   }
 
   /** The number of a text; `NONE` for one that the table does not hold. */
@@ -51,12 +54,11 @@ export class SymbolTable {
 
   /** The number of the first `length` units of `text`, whose hash is given. */
   findPrefix(text: string, length: number, hash: number): number {
-    const { slots } = this.#shardOf(hash);
-    const mask = slots.length - 1;
-    for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
-      const id = slots[slot] as number;
+    const { slots, mask } = this.#shardOf(hash);
+    for (let place = hash & mask; ; place = (place + 1) & mask) {
+      const id = slots[place * WIDTH] as number;
       if (id === NONE) return NONE;
-      if (this.#hashes.at(id) !== hash) continue;
+      if (slots[place * WIDTH + 1] !== hash) continue;
       const held = this.text(id);
       if (held.length === length && (held === text || text.startsWith(held))) return id;
     }
@@ -67,7 +69,7 @@ export class SymbolTable {
     const hash = hashOf(text);
     const known = this.findPrefix(text, text.length, hash);
     if (known !== NONE) return known;
-    const id = this.#hashes.push(hash);
+    const id = this.#size++;
     if ((id & (CHUNK - 1)) === 0) this.#chunks.push([]);
     this.#chunks[id >>> CHUNK_BITS]?.push(text);
     this.#place(id, hash);
@@ -82,12 +84,8 @@ export class SymbolTable {
   #place(id: number, hash: number): void {
     const shard = this.#shardOf(hash);
     shard.count += 1;
-    if (shard.count * 4 > shard.slots.length * 3) {
-      const held = shard.slots;
-      shard.slots = new Int32Array(held.length * 2).fill(NONE);
-      for (const other of held) if (other !== NONE) put(shard.slots, other, this.#hashes.at(other));
-    }
-    put(shard.slots, id, hash);
+    if (shard.count * 2 > shard.mask) grow(shard);
+    put(shard, id, hash);
   }
 
   #shardOf(hash: number): Shard {
@@ -96,14 +94,26 @@ export class SymbolTable {
 }
 
 interface Shard {
-  /** Symbols, open addressing; a power of two of them. */
+  /** A symbol and the hash of its text, side by side; open addressing. */
   slots: Int32Array;
+  /** The number of slots, a power of two, less one. */
+  mask: number;
   count: number;
 }
 
-function put(slots: Int32Array, id: number, hash: number): void {
-  const mask = slots.length - 1;
-  let slot = hash & mask;
-  while (slots[slot] !== NONE) slot = (slot + 1) & mask;
-  slots[slot] = id;
+function grow(shard: Shard): void {
+  const held = shard.slots;
+  shard.slots = new Int32Array(held.length * 2).fill(NONE);
+  shard.mask = shard.mask * 2 + 1;
+  for (let at = 0; at < held.length; at += WIDTH) {
+    const id = held[at] as number;
+    if (id !== NONE) put(shard, id, held[at + 1] as number);
+  }
+}
+
+function put({ slots, mask }: Shard, id: number, hash: number): void {
+  let place = hash & mask;
+  while (slots[place * WIDTH] !== NONE) place = (place + 1) & mask;
+  slots[place * WIDTH] = id;
+  slots[place * WIDTH + 1] = hash;
 }
