@@ -2,6 +2,7 @@ import { Util } from 'casbin';
 import { globFault, ipRangeFault } from './pattern-faults.js';
 import { captureCount, keyMatch4Captures, keyPattern, type KeyDialect } from './key-pattern.js';
 import { compileRegex, type LinearRegex } from './regex.js';
+import { compileSegments } from './segment-pattern.js';
 
 /** One of Casbin's built-in functions as matchers call it. */
 export interface NamedFunction {
@@ -35,8 +36,14 @@ export function createNamedFunctions(): NamedFunctions {
     compiled.set(pattern, known);
     return known;
   };
-  const keyRegex = (dialect: KeyDialect) => (key: string, pattern: string) =>
-    regex(keyPattern(dialect, pattern)).test(key);
+  const keyRegex = (dialect: KeyDialect) => {
+    const keys = new Map<string, (key: string) => boolean>();
+    return (key: string, pattern: string) => {
+      const known = keys.get(pattern) ?? compileKey(keyPattern(dialect, pattern), regex);
+      keys.set(pattern, known);
+      return known(key);
+    };
+  };
   const keyMatch2 = keyRegex('keyMatch2');
   const keyMatch5 = keyRegex('keyMatch5');
   return new Map<string, NamedFunction>([
@@ -97,7 +104,9 @@ function overKeys(
     compile: (pattern) => (key) => match(key, pattern),
     patternFault: (pattern) =>
       faultOf(() => {
-        const regex = compileRegex(keyPattern(dialect, pattern));
+        const source = keyPattern(dialect, pattern);
+        if (compileSegments(source) !== undefined) return;
+        const regex = compileRegex(source);
         if (dialect === 'keyMatch4' && captureCount(pattern) !== regex.groupCount()) {
           throw new Error(`\`${pattern}\` may hold no groups besides \`{name}\``);
         }
@@ -112,6 +121,17 @@ function faultOf(check: () => unknown): string | undefined {
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
   }
+}
+
+/** The match of a key pattern's expression, by the least that can do it. */
+function compileKey(
+  source: string,
+  regex: (pattern: string) => LinearRegex,
+): (key: string) => boolean {
+  const segments = compileSegments(source);
+  if (segments !== undefined) return segments;
+  const compiled = regex(source);
+  return (key) => compiled.test(key);
 }
 
 function matchKey4(regex: (pattern: string) => LinearRegex, key: string, pattern: string): boolean {
