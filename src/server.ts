@@ -9,6 +9,8 @@ import { approvalTerms } from './decision/approval-terms.js';
 import { runBundleTests } from './decision/bundle-tests.js';
 import { createCheckService, type DecisionMetrics } from './decision/check-service.js';
 import { forgetOldAnswers } from './decision/idempotency.js';
+import type { EngineBuilder } from './engine/create-engine.js';
+import type { Model } from './engine/model.js';
 import { createApp } from './http/app.js';
 import { closeGently, listen } from './http/listen.js';
 import { answerable, logFailure, problemOf } from './http/problem.js';
@@ -33,6 +35,8 @@ export interface ServerOptions {
   readonly clock?: Clock;
   /** Apply the policy directory again on every change of it. */
   readonly watch?: boolean;
+  /** Begins the engines that decide; the fastest for each model unless given. */
+  readonly buildEngine?: (model: Model) => EngineBuilder;
 }
 
 /** A server that answers. */
@@ -72,7 +76,7 @@ export async function startServer(config: Config, options: ServerOptions): Promi
 
 async function build(
   config: Config,
-  { log, clock = systemClock, watch = false }: ServerOptions,
+  { log, clock = systemClock, watch = false, buildEngine }: ServerOptions,
   closers: Closer[],
 ): Promise<RunningServer> {
   await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
@@ -88,6 +92,7 @@ async function build(
     log,
     metrics,
     clock,
+    ...(buildEngine && { buildEngine }),
     // Requests that a new policy leaves behind are cancelled as soon as it is in force.
     onSwap: () => sweepSoon(),
   });

@@ -31,11 +31,12 @@ describe('while Postgres is away', () => {
   let files: object;
 
   before(async () => {
-    server = await testServer({}, async (databaseUrl) => {
+    const reach = async (databaseUrl: string): Promise<string> => {
       const proxied = await postgresProxy(databaseUrl);
       proxy = proxied.proxy;
       return proxied.url;
-    });
+    };
+    server = await testServer({}, { reach });
     const { body } = await server.call<{ files: object }>('GET', '/v1/bundles/1');
     files = { ...body.files, 'rules/zoe.csv': 'g, zoe, editor, acme\n' };
     await proxy.cut();

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { SystemRole } from '../../src/identity/system-roles.js';
 import type { Config } from '../../src/platform/config.js';
 import { createLogger } from '../../src/platform/log.js';
-import { type RunningServer, startServer } from '../../src/server.js';
+import { type RunningServer, type ServerOptions, startServer } from '../../src/server.js';
 import { type TestDatabase, testDatabase } from './database.js';
 
 /** Monday, noon in Berlin: the demo company's office is open. */
@@ -57,13 +57,18 @@ export interface TestServer {
   close(): Promise<void>;
 }
 
-/**
- * Starts a server; `settings` replace those that tests usually have, and `reach` says by which
- * address it reaches its database.
- */
+/** What a test server is given besides its settings. */
+export interface TestServerOptions {
+  /** By which address it reaches its database; its own unless given. */
+  reach?(databaseUrl: string): Promise<string>;
+  /** What it decides by; the fastest engine unless given. */
+  readonly buildEngine?: ServerOptions['buildEngine'];
+}
+
+/** Starts a server; `settings` replace those that tests usually have. */
 export async function testServer(
   settings: Partial<Config> = {},
-  reach: (databaseUrl: string) => Promise<string> = async (url) => url,
+  { reach = async (url) => url, buildEngine }: TestServerOptions = {},
 ): Promise<TestServer> {
   const database = await testDatabase();
   const dataDir = await mkdtemp(join(tmpdir(), 'countersign-test-'));
@@ -87,6 +92,7 @@ export async function testServer(
   const running = await startServer(config, {
     log: createLogger('info', { write: (line: string) => void log.push(line) }),
     clock: { now: () => state.now },
+    ...(buildEngine && { buildEngine }),
   });
 
   const server: TestServer = {
