@@ -49,7 +49,8 @@ export class RuleIndex {
     const { table, order, lookups, isRegular } = this.#parts;
     const row = table.add(line);
     order.add(row);
-    this.#changed();
+    if (order.appends) this.#all?.push(row);
+    else this.#changed();
     if (!isRegular(line)) {
       this.#irregular.add(row);
       return;
@@ -98,7 +99,7 @@ export class RuleIndex {
 
   /** Rules of other tables changed, on which the order may hang. */
   changed(): void {
-    this.#changed();
+    if (!this.#parts.order.appends) this.#changed();
   }
 
   #irregularOnly(): Candidates | undefined {
@@ -116,9 +117,10 @@ export class RuleIndex {
 
   #allRows(): Ints {
     if (this.#all === undefined) {
+      const { table, order } = this.#parts;
       this.#all = new Ints();
-      for (const row of this.#parts.table.rows()) this.#all.push(row);
-      this.#parts.order.sort(this.#all);
+      for (let row = 0; row < table.end; row += 1) if (table.isInForce(row)) this.#all.push(row);
+      if (!order.appends) order.sort(this.#all);
     }
     return this.#all;
   }

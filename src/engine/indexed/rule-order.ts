@@ -12,6 +12,8 @@ export interface RuleOrder {
   accepts(line: RuleLine): boolean;
   /** Takes a row that was added. */
   add(row: number): void;
+  /** Whether a row that was added comes after all others. */
+  readonly appends: boolean;
   /** Rules changed; an order that hangs on all of them is made anew when it is next asked. */
   changed(): void;
 }
@@ -29,6 +31,8 @@ export function createRuleOrder(
 
 /** As they came. */
 class ArrivalOrder implements RuleOrder {
+  readonly appends = true;
+
   sort(rows: Ints): void {
     rows.sort();
   }
@@ -44,6 +48,7 @@ class ArrivalOrder implements RuleOrder {
 
 /** By the number in their field `priority`, the smallest first; rules of one priority as they came. */
 class PriorityOrder implements RuleOrder {
+  readonly appends = false;
   readonly #table: RuleTable;
   readonly #column: number;
   readonly #priorities: number[] = [];
@@ -79,6 +84,7 @@ function priorityOf(text: string | undefined): number {
  * hangs on all rules at once, so that each change makes it anew.
  */
 class SubjectOrder implements RuleOrder {
+  readonly appends = false;
   readonly #model: ModelDefinitions;
   readonly #table: RuleTable;
   readonly #roles: () => readonly (readonly string[])[];
