@@ -163,6 +163,13 @@ async function build(
   sweepSoon = () => housekeeping.soon();
   closers.push(() => housekeeping.stop());
 
+  // A key that is ended counts as soon as the keys were read, whatever rules are being read meanwhile.
+  const keysInForce = {
+    get snapshot() {
+      return current.snapshot;
+    },
+    catchUp: () => current.catchUpKeys(),
+  };
   const http = createApp({
     clock,
     log,
@@ -172,7 +179,7 @@ async function build(
     checks,
     policy,
     approvals,
-    keys: createKeyService({ database: management, audit, current, clock }),
+    keys: createKeyService({ database: management, audit, current: keysInForce, clock }),
     findEvents: (filter) => findEvents(management, filter),
     health: createHealth({ stores, current, clock }),
     draining: () => draining,

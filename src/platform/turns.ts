@@ -31,3 +31,24 @@ export function takeTurns(): Turns {
     },
   };
 }
+
+/** Long work, which pauses wherever a turn may end. */
+export type Work<Result> = Generator<undefined, Result>;
+
+/** Does all of the work in the present turn, for who has nothing else to do. */
+export function atOnce<Result>(work: Work<Result>): Result {
+  for (;;) {
+    const step = work.next();
+    if (step.done === true) return step.value;
+  }
+}
+
+/** Does the work in turns of the event loop, so that checks are answered in between. */
+export async function inTurns<Result>(work: Work<Result>): Promise<Result> {
+  const turns = takeTurns();
+  for (;;) {
+    const step = work.next();
+    if (step.done === true) return step.value;
+    if (turns.isOver()) await turns.next();
+  }
+}

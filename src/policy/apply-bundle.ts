@@ -1,8 +1,9 @@
 import type { MatcherPart } from '../engine/engine.js';
 import { BundleMoved, type BundleFault, InvalidBundle } from '../errors.js';
 import { latestRevision } from '../platform/change-log.js';
+import { inTurns } from '../platform/turns.js';
 import { storedModel } from './active-policy.js';
-import { digestOf } from './bundle-file-set.js';
+import { digesting } from './bundle-file-set.js';
 import {
   activeBundle,
   type BundleSummary,
@@ -12,7 +13,7 @@ import {
   type StoredBundle,
 } from './bundle-store.js';
 import { type BundleStores, commitBundle, type CommittedBundle } from './commit-bundle.js';
-import { compileBundle, inOrder, keptFiles } from './compile-bundle.js';
+import { compiling, inOrder, keptFiles } from './compile-bundle.js';
 import type { CompileOptions } from './compile-definition.js';
 import type { BundleFiles, BundleTester } from './compiled-bundle.js';
 import { adminRuleFaults } from './install-rules.js';
@@ -56,9 +57,9 @@ export async function applyBundle(
   options: ApplyOptions,
   { files, actor, commit, expectBundle, requestId }: ApplyRequest,
 ): Promise<ApplyResult> {
-  const { bundle: compiled, warnings } = compile(files, options);
+  const { bundle: compiled, warnings } = await compile(files, options);
   const kept = keptFiles(files, compiled.modelName);
-  const digest = digestOf(kept, compiled.model.text);
+  const digest = await inTurns(digesting(kept, compiled.model.text));
   // Whoever expects another bundle must look first, even where nothing would change.
   const isSame = (active: BundleSummary): boolean => {
     refuseMoved(active, expectBundle);
@@ -104,7 +105,7 @@ export async function validateBundle(
   options: ApplyOptions,
   files: BundleFiles,
 ): Promise<ValidatedBundle> {
-  const { bundle, warnings } = compile(files, options);
+  const { bundle, warnings } = await compile(files, options);
   const faults = await options.database
     .transaction()
     .execute((transaction) => adminRuleFaults(transaction, bundle));
@@ -120,7 +121,7 @@ export async function activateBundle(
   { actor, requestId }: Omit<ActivateRequest, 'bundle'>,
 ): Promise<ApplyResult> {
   const { bundle: number } = stored;
-  const { bundle: compiled, warnings } = compile(stored.files, storedModel(stored));
+  const { bundle: compiled, warnings } = await compile(stored.files, storedModel(stored));
   refuse((await options.runTests(compiled)).faults);
   const committed = await commitBundle(options, {
     kind: 'bundle.activated',
@@ -135,8 +136,8 @@ export async function activateBundle(
   return { ...committed, warnings };
 }
 
-function compile(files: BundleFiles, options: CompileOptions) {
-  const compilation = compileBundle(files, options);
+async function compile(files: BundleFiles, options: CompileOptions) {
+  const compilation = await inTurns(compiling(files, options));
   if ('faults' in compilation) throw new InvalidBundle(compilation.faults);
   return compilation;
 }

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { BundleFault } from '../errors.js';
+import { atOnce, type Work } from '../platform/turns.js';
 import type { BundleFiles } from './compiled-bundle.js';
 
 /** The most that the files of a bundle may hold together, in bytes of UTF-8. */
@@ -102,14 +103,41 @@ function unstorableMessage(text: string, offset: number): string {
  * run together to the same bytes.
  */
 export function digestOf(files: BundleFiles, modelText: string): Buffer {
+  return atOnce(digesting(files, modelText));
+}
+
+/** `digestOf` as work of many turns: it pauses after each mebibyte. */
+export function* digesting(files: BundleFiles, modelText: string): Work<Buffer> {
   const hash = createHash('sha256');
-  const add = (text: string) => hash.update(`${Buffer.byteLength(text)}\n`).update(text, 'utf8');
-  for (const path of [...files.keys()].sort(compareBytes)) {
-    add(path);
-    add(files.get(path) ?? '');
+  function* add(text: string): Work<void> {
+    hash.update(`${Buffer.byteLength(text)}\n`);
+    for (const piece of piecesOf(text)) {
+      hash.update(piece, 'utf8');
+      yield;
+    }
   }
-  add(modelText);
+  for (const path of [...files.keys()].sort(compareBytes)) {
+    yield* add(path);
+    yield* add(files.get(path) ?? '');
+  }
+  yield* add(modelText);
   return hash.digest();
+}
+
+const PIECE = 1024 * 1024;
+
+/** A text in pieces of about a million characters; none ends within a character. */
+export function* piecesOf(text: string): Generator<string> {
+  for (let start = 0; start < text.length; ) {
+    let end = Math.min(start + PIECE, text.length);
+    if (end < text.length && isHighSurrogate(text.charCodeAt(end - 1))) end -= 1;
+    yield text.slice(start, end);
+    start = end;
+  }
+}
+
+function isHighSurrogate(code: number): boolean {
+  return code >= 0xd800 && code <= 0xdbff;
 }
 
 /** Orders paths by their UTF-8 bytes: the order in which files of rules rank. */

@@ -1,4 +1,5 @@
 import type { BundleFault } from '../errors.js';
+import { atOnce, type Work } from '../platform/turns.js';
 import type { RuleLine } from '../vocabulary.js';
 import {
   bytesOf,
@@ -20,7 +21,7 @@ import { modelPath } from './locate-model.js';
 import { roleCycles } from './role-cycles.js';
 import { unknownRoleWarnings } from './role-use.js';
 import { ruleFault, tenantField } from './rule-tenant.js';
-import { parseRules } from './rules-file.js';
+import { rulesParsing } from './rules-file.js';
 import { isTenantId } from './tenant-id.js';
 import { parseTests } from './tests-file.js';
 
@@ -28,21 +29,31 @@ import { parseTests } from './tests-file.js';
  * Compiles the files of a bundle: everything that is wrong with any of them at once, sorted by file,
  * line and column; or the bundle, ready to decide. Reads nothing but what it is given.
  */
-export function compileBundle(given: BundleFiles, options: CompileOptions): Compilation {
+export function compileBundle(files: BundleFiles, options: CompileOptions): Compilation {
+  return atOnce(compiling(files, options));
+}
+
+/** `compileBundle` as work of many turns: it pauses after each file, and each of its rules. */
+export function* compiling(given: BundleFiles, options: CompileOptions): Work<Compilation> {
   const bytes = bytesOf(given);
   if (bytes > MAX_BUNDLE_BYTES) return { faults: [tooLarge(bytes)], warnings: [] };
 
+  yield;
   const files = readableFiles(given);
+  yield;
   const reading = compileDefinition(files, options);
   const { definition } = reading;
-  const rules = readRules(files, definition);
+  yield;
+  const rules = yield* readRules(files, definition);
   const tests = readTests(files);
   const warnings = [...unknownFiles(files, definition), ...reading.warnings, ...rules.warnings];
   const faults = fileFaults(given).concat(reading.faults, rules.faults, tests.faults);
   if (isFaulty(faults)) return { faults: inOrder(faults), warnings: inOrder(warnings) };
   if (definition === undefined) throw new Error('a bundle without faults has a definition');
 
-  warnings.push(...unknownRoleWarnings(definition.governance, rules.rules, definition.model));
+  const { rules: lines } = rules;
+  const unknown = yield* unknownRoleWarnings(definition.governance, lines, definition.model);
+  for (const warning of unknown) warnings.push(warning);
   const { name, modelName, model, settings, governance } = definition;
   return {
     bundle: {
@@ -51,7 +62,7 @@ export function compileBundle(given: BundleFiles, options: CompileOptions): Comp
       model,
       settings,
       governance,
-      rules: rules.rules,
+      rules: lines,
       tests: tests.tests,
     },
     warnings: inOrder(warnings),
@@ -89,16 +100,17 @@ interface RulesReading {
   readonly warnings: readonly BundleFault[];
 }
 
-function readRules(files: BundleFiles, definition: Definition | undefined): RulesReading {
+function* readRules(files: BundleFiles, definition: Definition | undefined): Work<RulesReading> {
   const faults: BundleFault[] = [];
   const warnings: BundleFault[] = [];
   const rules: BundleRule[] = [];
   const places = new Map<string, BundleRule['source']>();
   const faultOf = definition && ((rule: RuleLine) => ruleFault(definition, rule));
   for (const [file, text] of filesOf(files, 'rules')) {
-    const parsed = parseRules(file, text, faultOf);
+    const parsed = yield* rulesParsing(file, text, faultOf);
     for (const fault of parsed.faults) faults.push(fault);
     for (const rule of parsed.rules) {
+      yield;
       const key = rule.line.join('\0');
       const first = places.get(key);
       if (first === undefined) {
@@ -111,7 +123,7 @@ function readRules(files: BundleFiles, definition: Definition | undefined): Rule
       }
     }
   }
-  for (const warning of roleCycles(rules)) warnings.push(warning);
+  for (const warning of yield* roleCycles(rules)) warnings.push(warning);
   return { rules, faults, warnings };
 }
 

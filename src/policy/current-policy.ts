@@ -30,6 +30,8 @@ export interface CurrentPolicy {
    * at the database share the next one. Rejects where it fails; the last good snapshot then stays.
    */
   catchUp(): Promise<Snapshot>;
+  /** `catchUp` for keys alone: it does not wait for rules that take long to read. */
+  catchUpKeys(): Promise<void>;
   /** Waits until the snapshot is at least of `revision`; undefined after `timeout` milliseconds. */
   waitFor(revision: number, timeout: number): Promise<Snapshot | undefined>;
   /** Reads the policy for the first time, and from then on every few seconds. */
@@ -131,6 +133,10 @@ class PolicyHolder implements CurrentPolicy {
       if (this.snapshot.revision >= seen) break;
     }
     return this.snapshot;
+  }
+
+  async catchUpKeys(): Promise<void> {
+    await this.#lookAfresh();
   }
 
   async waitFor(revision: number, timeout: number): Promise<Snapshot | undefined> {

@@ -1,4 +1,5 @@
 import type { BundleFault } from '../errors.js';
+import type { Work } from '../platform/turns.js';
 import type { BundleRule } from './compiled-bundle.js';
 
 /** A role relation: `name` is given everything that `role` has. */
@@ -7,13 +8,21 @@ interface Inheritance {
   readonly rule: BundleRule;
 }
 
-/** Finds roles that inherit from themselves, and warns of each circle once, at a line that closes it. */
-export function roleCycles(rules: readonly BundleRule[]): BundleFault[] {
-  const relations = rules.filter(({ line }) => /^g[0-9]*$/.test(line[0]) && line.length >= 3);
+/**
+ * Finds roles that inherit from themselves, and warns of each circle once, at a line that closes it.
+ * Pauses after each rule.
+ */
+export function* roleCycles(rules: readonly BundleRule[]): Work<BundleFault[]> {
   // Names that no relation gives, such as users, can be in no circle: most lines end here.
-  const given = new Set(relations.map(({ line }) => nodeOf(line, 2)));
+  const given = new Set<string>();
+  for (const { line } of rules) {
+    yield;
+    if (isRelation(line)) given.add(nodeOf(line, 2));
+  }
   const graph = new Map<string, Inheritance[]>();
-  for (const rule of relations) {
+  for (const rule of rules) {
+    yield;
+    if (!isRelation(rule.line)) continue;
     const name = nodeOf(rule.line, 1);
     if (!given.has(name)) continue;
     const inherited = graph.get(name);
@@ -21,11 +30,15 @@ export function roleCycles(rules: readonly BundleRule[]): BundleFault[] {
     if (inherited) inherited.push(inheritance);
     else graph.set(name, [inheritance]);
   }
-  return circlesOf(graph).map(({ line, source }) => ({
+  return (yield* circlesOf(graph)).map(({ line, source }) => ({
     ...source,
     column: 1,
     message: `\`${line[1]}\` inherits from itself through \`${line[2]}\`; remove one of the lines`,
   }));
+}
+
+function isRelation(line: BundleRule['line']): boolean {
+  return /^g[0-9]*$/.test(line[0]) && line.length >= 3;
 }
 
 /** A name within its kind of relation and tenant; no value holds a NUL. */
@@ -34,7 +47,7 @@ function nodeOf(line: BundleRule['line'], field: 1 | 2): string {
 }
 
 /** The lines that lead back to a name on the way to themselves: depth first, without recursion. */
-function circlesOf(graph: ReadonlyMap<string, readonly Inheritance[]>): BundleRule[] {
+function* circlesOf(graph: ReadonlyMap<string, readonly Inheritance[]>): Work<BundleRule[]> {
   const closing: BundleRule[] = [];
   const state = new Map<string, 'open' | 'done'>();
   for (const start of graph.keys()) {
@@ -42,6 +55,7 @@ function circlesOf(graph: ReadonlyMap<string, readonly Inheritance[]>): BundleRu
     const path = [{ name: start, next: 0 }];
     state.set(start, 'open');
     for (let top = path.at(-1); top !== undefined; top = path.at(-1)) {
+      yield;
       const step = graph.get(top.name)?.[top.next];
       top.next += 1;
       if (step === undefined) {

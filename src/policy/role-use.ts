@@ -1,6 +1,7 @@
 import type { Model } from '../engine/model.js';
 import type { BundleFault } from '../errors.js';
 import type { Approvers, GovernanceRule } from '../governance/governance-rule.js';
+import type { Work } from '../platform/turns.js';
 import { SYSTEM_ROLES } from '../identity/system-roles.js';
 import type { BundleRule } from './compiled-bundle.js';
 
@@ -37,13 +38,13 @@ export function governanceRoleFaults(
 
 /**
  * Warnings of roles that nothing known to the bundle gives: most often a slip of the pen, and a rule
- * that then speaks of nobody.
+ * that then speaks of nobody. Pauses after each rule.
  */
-export function unknownRoleWarnings(
+export function* unknownRoleWarnings(
   governance: readonly GovernanceRule[],
   rules: readonly BundleRule[],
   model: Model,
-): BundleFault[] {
+): Work<BundleFault[]> {
   const given = new Set<string>(DEFAULT_ROLES);
   // Admins may give the roles that the bundle only lays down: what `p` rules allow is for roles too.
   const roleFields = new Map([
@@ -51,6 +52,7 @@ export function unknownRoleWarnings(
     ['p', model.policyTokens.indexOf('sub') + 1],
   ]);
   for (const { line } of rules) {
+    yield;
     const role = line[roleFields.get(line[0]) ?? line.length];
     if (role !== undefined) given.add(role);
   }

@@ -1,4 +1,5 @@
 import type { BundleFault } from '../errors.js';
+import { atOnce, type Work } from '../platform/turns.js';
 import type { RuleLine } from '../vocabulary.js';
 import type { BundleRule } from './compiled-bundle.js';
 
@@ -45,12 +46,22 @@ const TAB = 0x09;
 export function parseRules(
   file: string,
   text: string,
-  faultOf: (rule: RuleLine) => RuleFault | undefined = () => undefined,
+  faultOf?: (rule: RuleLine) => RuleFault | undefined,
 ): ParsedRules {
+  return atOnce(rulesParsing(file, text, faultOf));
+}
+
+/** `parseRules` as work of many turns: it pauses after each line. */
+export function* rulesParsing(
+  file: string,
+  text: string,
+  faultOf: (rule: RuleLine) => RuleFault | undefined = () => undefined,
+): Work<ParsedRules> {
   const rules: BundleRule[] = [];
   const faults: BundleFault[] = [];
   let line = 0;
   for (const content of linesOf(text)) {
+    yield;
     line += 1;
     const parsed = parseLine(content);
     if (parsed === undefined) continue;

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { compareBytes, digestOf, MAX_BUNDLE_BYTES } from '../../src/policy/bundle-file-set.js';
 import { compileBundle, inOrder } from '../../src/policy/compile-bundle.js';
@@ -632,6 +633,13 @@ describe('the digest of a bundle', () => {
         );
       }),
     );
+  });
+
+  it('takes a large text in pieces, and comes to what the whole would', () => {
+    const text = `${'a'.repeat(1024 * 1024 - 1)}${'🙂'.repeat(600_000)}`;
+    const parts = [`1\n`, 'a', `${Buffer.byteLength(text)}\n`, text, '1\n', 'm'];
+    const expected = createHash('sha256').update(parts.join('')).digest('hex');
+    assert.equal(digestOf(new Map([['a', text]]), 'm').toString('hex'), expected);
   });
 
   it('orders paths by their UTF-8 bytes', () => {

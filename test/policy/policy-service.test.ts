@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { findEvents } from '../../src/audit/audit-query.js';
 import { BundleMoved, NotFound } from '../../src/errors.js';
+import { installRootKey } from '../../src/identity/install-root-key.js';
 import { latestRevision } from '../../src/platform/change-log.js';
 import {
   ask,
@@ -10,6 +11,7 @@ import {
   policyFixture,
   PRIORITY_MODEL,
   TENANT_MODEL,
+  WAITING_LOCKS,
 } from './support.js';
 
 const EDITOR = 'p, editor, acme, document:*, write, allow\ng, alice, editor, acme\n';
@@ -278,6 +280,23 @@ describe('applying bundles', () => {
     fixture.tests.run = async () => ({ faults: [fault], parts: [] });
     await faultsOf(fixture.service.activate({ bundle: 1, actor }));
     assert.equal(fixture.current.snapshot.bundle?.number, 2);
+  });
+
+  it('lets keys change while the rules of a bundle are being written', async () => {
+    const { service, db } = fixture;
+    await service.apply({ files: bundleOf(EDITOR), actor });
+    const reader = await db.pool.connect();
+    await reader.query('BEGIN; LOCK TABLE casbin IN EXCLUSIVE MODE');
+    const applying = service.apply({ files: bundleOf(READER), actor });
+    for (let waiting = 0; waiting === 0; ) {
+      const { rows } = await db.pool.query(WAITING_LOCKS);
+      waiting = rows.length;
+    }
+    await installRootKey(db.database, 'a root key that cannot wait');
+    assert.equal(await latestRevision(db.database), 2);
+    await reader.query('COMMIT');
+    reader.release();
+    assert.equal((await applying).revision, 3);
   });
 
   it('audits each change with its revision, in the same transaction', async () => {

@@ -65,6 +65,11 @@ export function ask(tenant: string, subject: string, action: string, resource: s
   };
 }
 
+/** Finds a row for every lock that somebody in this database waits for. */
+export const WAITING_LOCKS = `
+  SELECT FROM pg_locks JOIN pg_database ON pg_database.oid = database
+  WHERE datname = current_database() AND NOT granted`;
+
 /** A service on a database of its own, with the holder that follows it. */
 export interface PolicyFixture {
   readonly db: TestDatabase;
