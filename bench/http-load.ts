@@ -1,7 +1,7 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import type { LoadJob, LoadResult } from './load-generator.js';
-import { processorSeconds } from './processor-time.js';
+import { processorTime } from './processor-time.js';
 import type { Peer } from './servers/peer.js';
 
 /** One round of load on one server. */
@@ -10,6 +10,8 @@ export interface Round extends LoadResult {
   readonly rate: number;
   /** Microseconds of processor time that the server used for one request. */
   readonly cpu: number;
+  /** The same of what it started: its embedded Postgres. */
+  readonly otherCpu: number;
 }
 
 /** A load generator in a process of its own. */
@@ -29,18 +31,19 @@ export function startLoadGenerator(connections = CONNECTIONS): LoadGenerator {
   });
   return {
     async load(peer, seconds) {
-      const before = processorSeconds(peer.pid);
+      const before = processorTime(peer.pid);
       const job: LoadJob = { target: peer.target, connections, seconds };
       child.send(job);
       const [result] = (await once(child, 'message')) as [LoadResult];
       if (result.bad > 0) {
         throw new Error(`${peer.name}: ${result.bad} answers were not what they should be`);
       }
-      const used = processorSeconds(peer.pid) - before;
+      const after = processorTime(peer.pid);
       return {
         ...result,
         rate: result.requests / result.seconds,
-        cpu: (used * 1_000_000) / result.requests,
+        cpu: ((after.own - before.own) * 1_000_000) / result.requests,
+        otherCpu: ((after.others - before.others) * 1_000_000) / result.requests,
       };
     },
     stop: () => void child.kill(),

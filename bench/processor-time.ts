@@ -12,18 +12,33 @@ interface Process {
   readonly ticks: number;
 }
 
-/**
- * Processor time that a process and those of its descendants that run the same program have used, in
- * seconds: workers count, the embedded Postgres does not. `NaN` on a system without `/proc`.
- */
-export function processorSeconds(pid: number): number {
-  const family = processesOf(pid);
-  if (family.length === 0) return Number.NaN;
-  return family.reduce((sum, { ticks }) => sum + ticks, 0) / TICKS;
+/** Processor time used so far, in seconds; `NaN` on a system without `/proc`. */
+export interface ProcessorTime {
+  /** By a process and those of its descendants that run the same program: its workers. */
+  readonly own: number;
+  /** By its other descendants: a server's embedded Postgres. */
+  readonly others: number;
 }
 
-/** A process, and those of its descendants that run the same program. */
-export function processesOf(pid: number): readonly Process[] {
+/** What a process and its descendants have used. */
+export function processorTime(pid: number): ProcessorTime {
+  const all = familyOf(pid);
+  const seconds = (processes: readonly Process[]): number =>
+    all.length === 0 ? Number.NaN : processes.reduce((sum, { ticks }) => sum + ticks, 0) / TICKS;
+  return {
+    own: seconds(all.filter(({ name }) => name === all[0]?.name)),
+    others: seconds(all.filter(({ name }) => name !== all[0]?.name)),
+  };
+}
+
+/** How many processes run the program of this one, below it and with it. */
+export function workersOf(pid: number): number {
+  const all = familyOf(pid);
+  return all.filter(({ name }) => name === all[0]?.name).length;
+}
+
+/** A process, first, and its descendants. */
+function familyOf(pid: number): readonly Process[] {
   const own = readProcess(pid);
   if (own === undefined) return [];
   const all = readdirSync('/proc')
@@ -33,7 +48,7 @@ export function processesOf(pid: number): readonly Process[] {
   const family = [own];
   // Grows while it is gone through: children of children are found too.
   for (const member of family) {
-    family.push(...all.filter(({ parent, name }) => parent === member.pid && name === own.name));
+    family.push(...all.filter(({ parent }) => parent === member.pid));
   }
   return family;
 }

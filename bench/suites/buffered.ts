@@ -12,6 +12,9 @@ import type { Suite } from './suite.js';
 const SUSTAINED = 60;
 const WATCH = 0.5;
 
+/** Seconds after which events that wait are taken for lost. */
+const GIVE_UP = 30;
+
 /** `POST /check` with every decision recorded, by a Postgres on the same processors. */
 export const buffered: Suite = {
   name: 'buffered',
@@ -27,7 +30,7 @@ export const buffered: Suite = {
       for (const peer of [ours, bare]) await warmUp(peer, generator);
       // The bare server just before and just after: a minute is long on a shared machine.
       const before = await generator.load(bare, pace.round);
-      const { sustained, backlog } = await sustain(ours, generator, seconds);
+      const { sustained, backlog, caughtUp } = await sustain(ours, generator, seconds);
       const after = await generator.load(bare, pace.round);
       const ofBare: Measured = { name: bare.name, rounds: [before, after] };
       const ofOurs: Measured = { name: ours.name, rounds: [sustained, sustained] };
@@ -35,7 +38,18 @@ export const buffered: Suite = {
         figures: [
           ...comparison(ofOurs, ofBare, { rate: { atLeast: 0.4 } }),
           ...backlogFigures(backlog, sustained.rate),
+          {
+            what: 'until every event is written, after the last request',
+            unit: 's',
+            value: spreadOf([caughtUp]),
+            goal: { atMost: 1 },
+          },
           ...figuresOf(ofOurs),
+          {
+            what: `${ours.name}: processor time of its Postgres a request`,
+            unit: 'µs',
+            value: spreadOf([sustained.otherCpu]),
+          },
           ...figuresOf(ofBare),
         ],
         notes: [
@@ -53,17 +67,31 @@ export const buffered: Suite = {
 async function sustain(server: Countersign, generator: LoadGenerator, seconds: number) {
   const backlog: number[] = [];
   const load = { over: false };
+  const waiting = () => server.metric('countersign_audit_pending');
   const watch = async (): Promise<void> => {
     while (!load.over) {
-      backlog.push(await server.metric('countersign_audit_pending'));
+      backlog.push(await waiting());
       await delay(WATCH * 1_000);
     }
   };
   const watching = watch();
   const sustained = await generator.load(server, seconds);
+  const caughtUp = await untilNone(waiting);
   load.over = true;
   await watching;
-  return { sustained, backlog };
+  return { sustained, backlog, caughtUp };
+}
+
+/** The seconds until no event waits any more. */
+async function untilNone(waiting: () => Promise<number>): Promise<number> {
+  const began = performance.now();
+  for (;;) {
+    const left = await waiting();
+    const seconds = (performance.now() - began) / 1_000;
+    if (left === 0) return seconds;
+    if (seconds > GIVE_UP) throw new Error(`${left} events still wait after ${GIVE_UP} seconds`);
+    await delay(20);
+  }
 }
 
 /** A backlog that grows shows that decisions are taken faster than they are written. */

@@ -1,5 +1,5 @@
 import { comparison, figuresOf, loadInTurn, QUICK, STEADY } from '../http-rounds.js';
-import { processesOf } from '../processor-time.js';
+import { workersOf } from '../processor-time.js';
 import { startCountersign } from '../servers/countersign.js';
 import { rbacWorkload } from '../workloads.js';
 import type { Suite } from './suite.js';
@@ -15,7 +15,7 @@ export const workers: Suite = {
       return { ...server, name };
     };
     const pair = await start(2, 'two workers');
-    if (processesOf(pair.pid).length < 2) {
+    if (workersOf(pair.pid) < 2) {
       await pair.stop();
       const note =
         'Not there yet: the server runs one process, whatever `COUNTERSIGN_WORKERS` says.';
