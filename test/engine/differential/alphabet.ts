@@ -101,6 +101,9 @@ export const PATTERNS: Readonly<Record<string, readonly string[]>> = {
   keyMatch4: ['path:/x/{id}/y/{id}', 'path:/x/{id}/y/{other}', 'path:/x/{id}', '/x/{id}/y/{id}'],
   keyMatch5: ['path:/x/{id}/y/{other}', 'path:/x/{id}', 'path:/x/*', '/x/{id}', 'document:1?'],
   regexMatch: [
+    '^document:1?$',
+    '^path:/x*/7',
+    '^documents{0,2}:',
     '^document',
     'document:[0-9]+$',
     '^path:/x/[^/]+$',

@@ -255,7 +255,7 @@ export function matcherTexts(shape: MatcherShape): fc.Arbitrary<string> {
         { weight: 3, arbitrary: fc.constant(null) },
         { weight: 2, arbitrary: some(ATTRIBUTES) },
       ),
-      fc.oneof({ weight: 3, arbitrary: fc.constant(null) }, { weight: 1, arbitrary: some(OTHERS) }),
+      fc.oneof({ weight: 2, arbitrary: fc.constant(null) }, { weight: 1, arbitrary: some(OTHERS) }),
       fc.oneof(
         { weight: 8, arbitrary: fc.constant(null) },
         { weight: 1, arbitrary: fc.oneof(some(OTHERS), some(ATTRIBUTES)) },

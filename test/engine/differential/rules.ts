@@ -31,7 +31,9 @@ export function ruleSets(model: Model, kind: RuleKind): fc.Arbitrary<readonly Ru
   const plain = fc.oneof(
     { weight: 20, arbitrary: many(4, 16) },
     { weight: 10, arbitrary: many(16, 40) },
-    { weight: 3, arbitrary: many(0, 3) },
+    { weight: 2, arbitrary: many(60, 120) },
+    { weight: 2, arbitrary: many(0, 3) },
+    { weight: 1, arbitrary: fc.constant([]) },
     { weight: 1, arbitrary: many(200, 500) },
   );
   return fc
@@ -77,7 +79,7 @@ function fieldValues(model: Model, name: string, mayBeFaulty: boolean): fc.Arbit
   if (!mayBeFaulty) return usual;
   const called = functionsOn(model, name);
   const bad = [...called.flatMap((called) => BAD_PATTERNS[called] ?? []), ...UNCLEAN];
-  const share = called.length > 0 ? 14 : 60;
+  const share = called.length > 0 ? 8 : 40;
   return fc.oneof(
     { weight: share, arbitrary: usual },
     { weight: 1, arbitrary: fc.constantFrom(...(name === 'cond' ? BAD_CONDITIONS : bad)) },
@@ -174,7 +176,7 @@ function roleRules(model: Model, type: string, arity: 2 | 3): fc.Arbitrary<RuleL
   );
 }
 
-/** Chains deeper than Casbin looks, cliques, cycles, ladders; most often nothing. */
+/** Chains deeper than Casbin looks, cliques, cycles, fans, ladders; often nothing. */
 function roleNets(model: Model): fc.Arbitrary<readonly RuleLine[]> {
   const arity = model.roleTypes.get('g');
   if (arity === undefined) return fc.constant([]);
@@ -184,6 +186,20 @@ function roleNets(model: Model): fc.Arbitrary<readonly RuleLine[]> {
     Array.from({ length }, (_, i) => line(i === 0 ? 'alice' : `r${i - 1}`, `r${i}`));
   const clique = (size: number) =>
     Array.from({ length: size * size }, (_, i) => line(`r${Math.floor(i / size)}`, `r${i % size}`));
+  const fan = (size: number) => Array.from({ length: size }, (_, i) => line('alice', `r${i}`));
+  const ladder = (size: number) =>
+    Array.from({ length: size }, (_, i) => [
+      line(`r${i}`, `r${i + 1}`),
+      line(`r${i}`, `r${i + 2}`),
+      line(`r${i}`, `r${i + 5}`),
+    ]).flat();
+  // More roles than it is worth an engine's while to find again for each check.
+  const wide: readonly (readonly RuleLine[])[] = [
+    fan(30),
+    [...fan(20), line('r3', 'admin'), line('r19', 'r2'), line('bob', 'r19')],
+    ladder(30),
+    [...fan(6), ...ladder(30)],
+  ];
   const nets: readonly (readonly RuleLine[])[] = [
     chain(9),
     chain(10),
@@ -199,8 +215,5 @@ function roleNets(model: Model): fc.Arbitrary<readonly RuleLine[]> {
     [line('alice', 'admin'), line('admin', 'alice'), line('admin', 'bob')],
     [line('alice', 'editor'), line('alice', 'ops'), line('editor', 'admin'), line('ops', 'admin')],
   ];
-  return fc.oneof(
-    { weight: 2, arbitrary: fc.constant<readonly RuleLine[]>([]) },
-    { weight: 1, arbitrary: fc.constantFrom(...nets) },
-  );
+  return fc.oneof(fc.constant<readonly RuleLine[]>([]), fc.constantFrom(...nets, ...wide, ...wide));
 }

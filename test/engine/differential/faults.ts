@@ -1,0 +1,129 @@
+import type { EffectName } from './alphabet.js';
+
+/** A slip of the pen in the indexed engine, as a replacement of text that occurs exactly once. */
+export interface Fault {
+  /** What the engine does wrong with it. */
+  readonly name: string;
+  /** A file of src/engine/indexed/. */
+  readonly file: string;
+  /** The effect under which it shows; undefined: under any. */
+  readonly under?: EffectName;
+  readonly find: string;
+  readonly replace: string;
+}
+
+/** Slips that a change of the index could well make. Each must be noticed. */
+export const FAULTS: readonly Fault[] = [
+  {
+    name: 'looks one level of roles less far',
+    file: 'role-relations.ts',
+    find: 'const MAX_LEVELS = 10;',
+    replace: 'const MAX_LEVELS = 9;',
+  },
+  {
+    name: 'looks one level of roles too far',
+    file: 'role-relations.ts',
+    find: 'level <= MAX_LEVELS',
+    replace: 'level <= MAX_LEVELS + 1',
+  },
+  {
+    name: 'goes on with the roles that it remembers after a relation changed',
+    file: 'role-relations.ts',
+    find: 'if (this.#remembered.size > 0) this.#remembered = new Map();',
+    replace: '',
+  },
+  {
+    name: 'takes a name for a role after its last relation has gone',
+    file: 'role-relations.ts',
+    find: 'this.#nodes.get(target, GIVEN) - 1',
+    replace: 'this.#nodes.get(target, GIVEN)',
+  },
+  {
+    name: 'remembers the roles of patterns without their tenant',
+    file: 'patterned-roles.ts',
+    find: 'this.#remembered.get(tenant)?.get(name)',
+    replace: '[...this.#remembered.values()][0]?.get(name)',
+  },
+  {
+    name: 'still finds a rule that was removed',
+    file: 'rule-path.ts',
+    find: 'if (before === NONE) this.#leaves.set(leaf, FIRST, after);',
+    replace: '',
+  },
+  {
+    name: 'ranks a rule that it holds anew when it is added again',
+    file: 'indexed-engine.ts',
+    find: 'if (!this.#holds(line)) this.load(line);',
+    replace: 'this.load(line);',
+  },
+  {
+    name: 'evaluates the rules of several look-ups in the order of the look-ups',
+    file: 'rule-index.ts',
+    find: 'if (rows.length > 1) this.#parts.order.sort(rows);',
+    replace: '',
+  },
+  {
+    name: 'takes rules of equal priority in any order',
+    file: 'rule-order.ts',
+    under: 'priority',
+    find: '(priorities[a] as number) - (priorities[b] as number) || a - b',
+    replace: '(priorities[a] as number) - (priorities[b] as number) || b - a',
+  },
+  {
+    name: 'keeps the order of subjects after their roles changed',
+    file: 'rule-order.ts',
+    under: 'subject-priority',
+    find: '  changed(): void {\n    this.#places = undefined;',
+    replace: '  changed(): void {',
+  },
+  {
+    name: 'swallows the error of a condition on the request alone',
+    file: 'ready-guard.ts',
+    find: "return 'failed';",
+    replace: "return 'none match';",
+  },
+  {
+    name: 'indexes what stands behind a part that may throw',
+    file: 'index-plan.ts',
+    find: 'if (!(found?.safe && paths) && !isHarmless(part, this.#model)) break;',
+    replace: '',
+  },
+  {
+    name: 'lets the first allow win over a deny',
+    file: 'effect.ts',
+    under: 'allow-and-deny',
+    find: 'if (said === ALLOW) decided(merged, true, place);',
+    replace: 'if (said === ALLOW) return decided(merged, true, place);',
+  },
+  {
+    name: 'names the first rule that allows instead of the last',
+    file: 'effect.ts',
+    under: 'allow-and-deny',
+    find: 'merged.named = place;',
+    replace: 'if (merged.named === -1) merged.named = place;',
+  },
+  {
+    name: 'compares strictly what Casbin compares loosely',
+    file: 'interpreter.ts',
+    find: "'==': (a, b) => a == b,",
+    replace: "'==': (a, b) => a === b,",
+  },
+  {
+    name: 'finds no rule by `true` or `false`',
+    file: 'lookups.ts',
+    find: "typeof wanted === 'number' || typeof wanted === 'boolean'",
+    replace: "typeof wanted === 'number'",
+  },
+  {
+    name: 'passes over the longest prefix of a pattern',
+    file: 'value-index.ts',
+    find: 'length <= end',
+    replace: 'length < end',
+  },
+  {
+    name: 'allows by a rule without its effect',
+    file: 'effect.ts',
+    find: "return eft === 'deny' ? DENY : INDETERMINATE;",
+    replace: "return eft === 'deny' ? DENY : ALLOW;",
+  },
+];
