@@ -44,9 +44,7 @@ export async function findEvents(
       .transaction()
       .setAccessMode('read only')
       .execute(async (transaction) => {
-        await sql`SELECT set_config('statement_timeout', ${String(patience)}, true)`.execute(
-          transaction,
-        );
+        await boundLookUp(transaction, patience);
         return collect(transaction, filter, { wanted: limit + 1, tooLate });
       }),
   );
@@ -56,6 +54,17 @@ export async function findEvents(
     items,
     next: found.length > limit && last !== undefined ? String(last.seq) : null,
   };
+}
+
+/**
+ * For the transaction alone: no statement takes longer, none takes more than one processor, and the
+ * indexes are used. Postgres thinks of a BRIN for values that lie anywhere that it spares no page.
+ */
+async function boundLookUp(transaction: DatabaseTransaction, patience: number): Promise<void> {
+  await sql`
+    SELECT set_config('statement_timeout', ${String(patience)}, true),
+      set_config('max_parallel_workers_per_gather', '0', true),
+      set_config('enable_seqscan', 'off', true)`.execute(transaction);
 }
 
 /** What collecting goes by. */

@@ -39,7 +39,7 @@ const USUAL: BacklogLimits = {
   events: 100_000,
   characters: 64 * 1024 * 1024,
   batch: 1_000,
-  batchCharacters: 2 * 1024 * 1024,
+  batchCharacters: 1024 * 1024,
   delay: 250,
   patience: 2_000,
   closing: 5_000,
