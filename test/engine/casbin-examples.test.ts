@@ -4,10 +4,10 @@ import { createRequire } from 'node:module';
 import path from 'node:path';
 import { Helper, newModelFromString, Util } from 'casbin';
 import fc from 'fast-check';
-import { parseModel, type ModelOptions } from '../../src/engine/model.js';
-import { createReferenceEngine } from '../../src/engine/reference-engine.js';
+import { parseModel, type Model, type ModelOptions } from '../../src/engine/model.js';
 import type { RuleLine } from '../../src/vocabulary.js';
-import { checkOf, faultsOf, stockEnforcer } from './support.js';
+import { ENGINES, engineWith } from '../support/engines.js';
+import { checkOf, faultsOf, modelOf, stockEnforcer } from './support.js';
 
 const EXAMPLES = path.join(
   path.dirname(createRequire(import.meta.url).resolve('casbin/package.json')),
@@ -194,6 +194,32 @@ function requestValue(lines: readonly RuleLine[], token: string): fc.Arbitrary<u
   return token === 'sub' || token === 'obj' ? fc.oneof(texts, object) : texts;
 }
 
+/** Requests of a model, by token: anything, or what one of the rules asks for. */
+function requests(
+  model: Model,
+  lines: readonly RuleLine[],
+): fc.Arbitrary<Readonly<Record<string, unknown>>> {
+  const tokens = [...model.requestTokens.keys()];
+  const anything = fc.record(
+    Object.fromEntries(tokens.map((token) => [token, requestValue(lines, token)])),
+  );
+  const rows = lines.filter(([ptype]) => ptype === 'p');
+  const likeRule = fc
+    .tuple(anything, fc.constantFrom(...rows, undefined), fc.boolean())
+    .map(([values, row, keepSub]) => ({
+      ...values,
+      ...Object.fromEntries(
+        model.policyTokens
+          .map((token, i) => [token, row?.[i + 1]] as const)
+          .filter(
+            ([token, value]) =>
+              token in values && value !== undefined && (keepSub || token !== 'sub'),
+          ),
+      ),
+    }));
+  return fc.oneof(anything, likeRule);
+}
+
 describe('the examples of the casbin package', () => {
   it('are all either decided or refused below', () => {
     const names = [
@@ -229,30 +255,13 @@ describe('the examples of the casbin package', () => {
         if (policy !== 'abac_rule_effect_policy') {
           assert.deepEqual(lines.map((line) => model.faultOf(line)).filter(Boolean), []);
         }
-        const engine = createReferenceEngine(model, lines);
+        const engines = ENGINES.map((kind) => engineWith(kind, model, lines));
         const stock = await stockEnforcer(text, lines);
         if (options?.rolePatterns?.g2) await stock.addNamedMatchingFunc('g2', Util.keyMatch2Func);
         if (options?.rolePatterns?.g) await stock.addNamedMatchingFunc('g', Util.keyMatchFunc);
         await stock.buildRoleLinks();
         const tokens = [...model.requestTokens.keys()];
-        const anything = fc.record(
-          Object.fromEntries(tokens.map((token) => [token, requestValue(lines, token)])),
-        );
-        const rows = lines.filter(([ptype]) => ptype === 'p');
-        const likeRule = fc
-          .tuple(anything, fc.constantFrom(...rows, undefined), fc.boolean())
-          .map(([values, row, keepSub]) => ({
-            ...values,
-            ...Object.fromEntries(
-              model.policyTokens
-                .map((token, i) => [token, row?.[i + 1]] as const)
-                .filter(
-                  ([token, value]) =>
-                    token in values && value !== undefined && (keepSub || token !== 'sub'),
-                ),
-            ),
-          }));
-        const request = fc.oneof(anything, likeRule);
+        const request = requests(model, lines);
         let decided = 0;
         const answers = new Set<string>();
         fc.assert(
@@ -261,7 +270,9 @@ describe('the examples of the casbin package', () => {
               tenant: String(values.dom ?? 'acme'),
               context: values as never,
             });
-            const ours = engine.decide(check);
+            const [ours, reference] = engines.map((engine) => engine.decide(check));
+            assert.ok(ours !== undefined, 'there is no engine');
+            assert.deepEqual(ours, reference);
             let theirs: [boolean, string[]] | 'error';
             try {
               theirs = stock.enforceExSync(...tokens.map((token) => values[token]));
@@ -292,4 +303,28 @@ describe('the examples of the casbin package', () => {
       });
     }
   }
+
+  it('every model with the rules of every other is answered the same by both engines', () => {
+    const policies = [...new Set(DECIDED.flatMap((example) => example.policies))];
+    let compared = 0;
+    for (const { model: name, options } of DECIDED) {
+      const model = modelOf(textOf(`${name}.conf`), options);
+      for (const policy of policies) {
+        const lines = linesOf(policy);
+        const [indexed, reference] = ENGINES.map((kind) => engineWith(kind, model, lines));
+        fc.assert(
+          fc.property(requests(model, lines), (values) => {
+            const check = checkOf({
+              tenant: String(values['dom'] ?? 'acme'),
+              context: values as never,
+            });
+            assert.deepEqual(indexed?.decide(check), reference?.decide(check));
+            compared += 1;
+          }),
+          { numRuns: 20, seed: 1 },
+        );
+      }
+    }
+    assert.equal(compared, DECIDED.length * policies.length * 20);
+  });
 });
