@@ -1,5 +1,6 @@
 import { setTimeout as setTimeoutPromise } from 'node:timers/promises';
 import { Unavailable } from '../errors.js';
+import type { Eventual } from '../platform/eventual.js';
 import { type AuditRow, bareRow, rowOf } from './audit-row.js';
 import { encodeRows } from './encode-rows.js';
 import type { RecordedEvent } from './event.js';
@@ -87,9 +88,6 @@ interface Batch {
   sentBefore: boolean;
 }
 
-/** For everybody who need not wait: a promise for each would be most of what adding costs. */
-const HELD = Promise.resolve();
-
 const NO_BATCH: Batch = { entries: [], rows: [], sentBefore: false };
 
 /**
@@ -121,9 +119,10 @@ export class Backlog {
   }
 
   /**
-   * Takes an event; resolves when it is held, or committed with `confirm`. Rejects with `Unavailable`.
+   * Takes an event: at once where it is held without further ado, else the promise resolves when it
+   * is held, or committed with `confirm`. Rejects with `Unavailable`.
    */
-  add(recorded: RecordedEvent): Promise<void> {
+  add(recorded: RecordedEvent): Eventual<void> {
     if (this.#closed) {
       return Promise.reject(new Unavailable('the audit is closed: the server is stopping'));
     }
@@ -138,7 +137,7 @@ export class Backlog {
     this.#push({ recorded, weight, abandoned: false });
     this.#schedule(this.#waiting.length === batch ? 0 : delay);
     // Faster than Postgres writes: wait for one batch rather than fill the buffer and then refuse.
-    return pending >= batch * HELD_BATCHES && this.#healthy ? this.#waitForBatch() : HELD;
+    if (pending >= batch * HELD_BATCHES && this.#healthy) return this.#waitForBatch();
   }
 
   /** Sends everything added so far; throws `Unavailable` at the first batch that fails. */

@@ -1,5 +1,6 @@
 import type { Database, DatabaseTransaction } from '../platform/database.js';
 import type { Clock } from '../platform/clock.js';
+import type { Eventual } from '../platform/eventual.js';
 import { type AuditLog, type AuditMetrics, Backlog, type BacklogLimits } from './backlog.js';
 import { type AuditRow, rowOf } from './audit-row.js';
 import { copyRows } from './copy-rows.js';
@@ -16,10 +17,12 @@ export type AuditMode = 'strict' | 'buffered' | 'off';
 /** Where every event goes. Changes use `write`, inside their own transaction; decisions use `record`. */
 export interface AuditRecorder {
   /**
-   * Takes an event as the mode says. Rejects with `Unavailable` where it cannot be kept: the caller
-   * must then not answer.
+   * Takes an event as the mode says, at once where nobody waits for it. Rejects with `Unavailable`
+   * where it cannot be kept: the caller must then not answer.
    */
-  record(event: AuditEvent): Promise<void>;
+  record(event: AuditEvent): Eventual<void>;
+  /** False where decisions are not stored: nobody need make an event of one. */
+  readonly keepsDecisions: boolean;
   /** Writes events with the caller's transaction, whatever the mode: they commit with it or not at all. */
   write(transaction: DatabaseTransaction, ...events: readonly AuditEvent[]): Promise<void>;
   /** Resolves when everything recorded so far is committed; throws `Unavailable` where that fails. */
@@ -65,6 +68,7 @@ export function createAuditRecorder(options: RecorderOptions): AuditRecorder {
 }
 
 class Recorder implements AuditRecorder {
+  readonly keepsDecisions: boolean;
   readonly #options: RecorderOptions;
   readonly #backlog: Backlog;
   #partitionedMonth: string | undefined;
@@ -73,6 +77,7 @@ class Recorder implements AuditRecorder {
 
   constructor(options: RecorderOptions) {
     this.#options = options;
+    this.keepsDecisions = options.mode !== 'off';
     this.#backlog = new Backlog({
       confirm: options.mode === 'strict',
       send: (rows, again) => this.#send(rows, again),
@@ -86,8 +91,8 @@ class Recorder implements AuditRecorder {
     return this.#backlog.pending;
   }
 
-  record(event: AuditEvent): Promise<void> {
-    if (this.#options.mode === 'off' && event.kind === 'decision') return NOT_KEPT;
+  record(event: AuditEvent): Eventual<void> {
+    if (!this.keepsDecisions && event.kind === 'decision') return;
     return this.#backlog.add(this.#recorded(event));
   }
 
@@ -136,7 +141,6 @@ class Recorder implements AuditRecorder {
   }
 }
 
-const NOT_KEPT = Promise.resolve();
 const NO_PATHS: readonly string[] = [];
 
 function recordedAt(event: AuditEvent, now: number, redactPaths: readonly string[]): RecordedEvent {

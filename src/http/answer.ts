@@ -12,9 +12,11 @@ const IDLE_BODY = 64 * 1024;
 const LINGER = 1_000;
 
 /** Sends an answer, with the headers that every answer has. */
-export function sendAnswer(exchange: Exchange, { status, body, text, headers }: Answer): void {
-  const content = text ?? (body === undefined ? undefined : JSON.stringify(body));
-  const type = body === undefined ? undefined : 'application/json; charset=utf-8';
+export function sendAnswer(exchange: Exchange, answer: Answer): void {
+  const { status, body, headers } = answer;
+  const json = answer.json ?? (body === undefined ? undefined : JSON.stringify(body));
+  const type = json === undefined ? undefined : 'application/json; charset=utf-8';
+  const content = json ?? answer.text;
   send(exchange, { status, type, content, headers });
 }
 

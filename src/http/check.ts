@@ -1,11 +1,12 @@
 import { Type } from '@sinclair/typebox';
 import type { Answer as Decided } from '../decision/answer.js';
 import { BatchBody, CheckBody } from '../decision/check-schema.js';
+import { writeAnswer, writeBatchAnswer } from '../decision/write-answer.js';
 import { whenHere } from '../platform/eventual.js';
 import { GOVERNANCE_KINDS, REASONS } from '../vocabulary.js';
 import { literals, timestamp } from './fields.js';
 import { Problem } from './problem.js';
-import { type Answer, callMeta, guardedRoute, type Route } from './route.js';
+import { type Answer, type CallBase, callMeta, guardedRoute, type Route } from './route.js';
 import type { Services } from './services.js';
 
 const DECISIONS = ['allow', 'deny', 'approval_required'] as const;
@@ -101,7 +102,10 @@ export function checkRoutes({ checks }: Pick<Services, 'checks'>): Route[] {
         200: { description: 'The decision.', schema: Decision, headers: RATE_LIMIT_HEADERS },
       },
       codes: ['conflict', 'idempotency_key_reused', 'revision_unavailable'],
-      handle: (call) => whenHere(checks.check(call.caller, call.body, callMeta(call)), asHttp),
+      handle: (call) =>
+        whenHere(checks.check(call.caller, call.body, callMeta(call)), (decided) =>
+          asHttp(decided, isFresh(call)),
+        ),
     }),
     guardedRoute({
       method: 'POST',
@@ -117,15 +121,21 @@ export function checkRoutes({ checks }: Pick<Services, 'checks'>): Route[] {
       handle: (call) =>
         whenHere(checks.checkBatch(call.caller, call.body, callMeta(call)), (body) => ({
           status: 200,
-          body,
+          json: isFresh(call) ? writeBatchAnswer(body) : JSON.stringify(body),
         })),
     }),
   ];
 }
 
-function asHttp({ body, retryAfter }: Decided): Answer {
+/** Whether the answer was made for this call. One that was kept may be of another version's making. */
+function isFresh({ idempotencyKey }: CallBase): boolean {
+  return idempotencyKey === undefined;
+}
+
+function asHttp({ body, retryAfter }: Decided, fresh: boolean): Answer {
+  const json = fresh ? writeAnswer(body) : JSON.stringify(body);
   const limit = body.rate_limit;
-  if (limit === undefined && retryAfter === undefined) return { status: 200, body };
+  if (limit === undefined && retryAfter === undefined) return { status: 200, json };
   const headers: Record<string, string> = {};
   if (limit !== undefined) {
     headers['X-RateLimit-Limit'] = String(limit.limit);
@@ -133,5 +143,5 @@ function asHttp({ body, retryAfter }: Decided): Answer {
     headers['X-RateLimit-Reset'] = String(Math.ceil(limit.reset));
   }
   if (retryAfter !== undefined) headers['Retry-After'] = String(Math.ceil(retryAfter));
-  return { status: 200, body, headers };
+  return { status: 200, json, headers };
 }

@@ -56,7 +56,7 @@ describe('the audit recorder', () => {
     const before = await statements();
     const names = Array.from({ length: 150 }, (_, index) => `user-${index}`);
     const audit = recorder('strict');
-    await Promise.all(names.map((name) => audit.record(decision(name))));
+    await Promise.all(names.map(async (name) => audit.record(decision(name))));
     assert.deepEqual(await subjects(), names);
     const inserts = (await statements()) - before;
     assert.ok(inserts <= 3, `${inserts} transactions wrote events`);
@@ -284,7 +284,7 @@ describe('the audit recorder', () => {
 
     it('refuses an event in strict mode', async () => {
       const audit = recorder('strict', { database: away.database });
-      await assert.rejects(audit.record(decision('alice')), Unavailable);
+      await assert.rejects(async () => audit.record(decision('alice')), Unavailable);
       assert.equal(audit.pending, 0);
     });
 
@@ -297,7 +297,7 @@ describe('the audit recorder', () => {
       });
       for (const name of ['a', 'b', 'c']) await audit.record(decision(name));
       await assert.rejects(audit.flush(), Unavailable);
-      await assert.rejects(audit.record(decision('d')), Unavailable);
+      await assert.rejects(async () => audit.record(decision('d')), Unavailable);
       assert.equal(audit.pending, 3);
       assert.equal(metrics.pending, 3);
       assert.ok(metrics.failures > 0);
@@ -310,7 +310,7 @@ describe('the audit recorder', () => {
       });
       const detail = { text: 'x'.repeat(6_000) };
       await audit.record(decision('a', { detail }));
-      await assert.rejects(audit.record(decision('b', { detail })), Unavailable);
+      await assert.rejects(async () => audit.record(decision('b', { detail })), Unavailable);
     });
 
     it('gives up after a bounded time when closed, and says how many events are lost', async () => {
@@ -325,7 +325,7 @@ describe('the audit recorder', () => {
       await audit.record(decision('a'));
       await audit.close();
       assert.deepEqual(lines.at(-1), { lost: 1 });
-      await assert.rejects(audit.record(decision('b')), Unavailable);
+      await assert.rejects(async () => audit.record(decision('b')), Unavailable);
     });
   });
 
@@ -345,8 +345,8 @@ describe('the audit recorder', () => {
     const audit = recorder('strict', { limits: { patience: 20 } });
     await db.database.transaction().execute(async (transaction) => {
       await sql`LOCK TABLE audit_events IN ACCESS EXCLUSIVE MODE`.execute(transaction);
-      await assert.rejects(audit.record(decision('hangs')), Unavailable);
-      await assert.rejects(audit.record(decision('queued')), Unavailable);
+      await assert.rejects(async () => audit.record(decision('hangs')), Unavailable);
+      await assert.rejects(async () => audit.record(decision('queued')), Unavailable);
     });
     await audit.flush();
     assert.deepEqual(await subjects(), ['hangs']);

@@ -6,7 +6,7 @@ import { createApp } from '../../src/http/app.js';
 import { allRoutes } from '../../src/http/routes.js';
 import type { Services } from '../../src/http/services.js';
 import { sendRaw } from '../support/raw-http.js';
-import { memoryLog, STUB_KEY, stubServices } from '../support/stub-services.js';
+import { DECIDED, memoryLog, STUB_KEY, stubServices } from '../support/stub-services.js';
 
 const JSON_HEADERS = {
   Authorization: `Bearer ${STUB_KEY}`,
@@ -45,7 +45,7 @@ describe('the HTTP server', () => {
     port = (server.address() as AddressInfo).port;
   });
   beforeEach(() => {
-    answerCheck = async () => ({ body: { decision: 'allow' } });
+    answerCheck = async () => ({ body: DECIDED });
     draining = false;
     log.lines.length = 0;
   });
@@ -78,7 +78,7 @@ describe('the HTTP server', () => {
     assert.equal(response.headers.get('content-type'), 'application/json; charset=utf-8');
     assert.equal(response.headers.get('cache-control'), 'no-store');
     assert.equal(response.headers.get('x-content-type-options'), 'nosniff');
-    assert.deepEqual(await response.json(), { decision: 'allow' });
+    assert.deepEqual(await response.json(), DECIDED);
   });
 
   describe('request ids', () => {
@@ -347,7 +347,7 @@ describe('the HTTP server', () => {
         answerCheck = () => {
           resolve();
           return new Promise((answer) => {
-            release = () => answer({ body: { decision: 'allow' } });
+            release = () => answer({ body: DECIDED });
           });
         };
       });

@@ -4,7 +4,7 @@ import { type AddressInfo, connect, type Socket } from 'node:net';
 import { createApp } from '../../src/http/app.js';
 import { closeGently, listen } from '../../src/http/listen.js';
 import { sendRaw } from '../support/raw-http.js';
-import { STUB_KEY, stubServices } from '../support/stub-services.js';
+import { DECIDED, STUB_KEY, stubServices } from '../support/stub-services.js';
 
 const HEAD = `POST /check HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${STUB_KEY}\r\nContent-Type: application/json\r\n`;
 
@@ -18,7 +18,7 @@ async function serverThatWaits(bounds = {}) {
   const services = stubServices();
   const check = () =>
     new Promise<never>((resolve) => {
-      answer = () => resolve({ body: { decision: 'deny' } } as never);
+      answer = () => resolve({ body: DECIDED } as never);
       asked?.();
     });
   const server = createApp({ ...services, checks: { ...services.checks, check } }, bounds);

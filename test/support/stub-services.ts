@@ -29,6 +29,17 @@ export function memoryLog(): HttpLog & { readonly lines: LogLine[] } {
 /** A key that the stub's ring knows. */
 export const STUB_KEY = `csk_${'A'.repeat(43)}`;
 
+/** The body of an answer to a check. */
+export const DECIDED = {
+  decision: 'allow',
+  allowed: true,
+  reason: 'allowed',
+  message: 'read on document:1 is allowed for alice',
+  rules: [],
+  revision: 1,
+  decision_id: 'dec_1',
+};
+
 /** Services that answer every call alike, for what the HTTP layer does by itself. */
 export function stubServices(overrides: Partial<Services> = {}): Services {
   const unused = async (): Promise<never> => {

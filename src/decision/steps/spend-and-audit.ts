@@ -3,7 +3,7 @@ import type { AuditEvent } from '../../audit/event.js';
 import type { AuditRecorder } from '../../audit/recorder.js';
 import { actorOf } from '../../identity/caller.js';
 import type { Database } from '../../platform/database.js';
-import { type Eventual, whenHere } from '../../platform/eventual.js';
+import { whenHere } from '../../platform/eventual.js';
 import { type JsonObject, type JsonValue, resourceKey, subjectKey } from '../../vocabulary.js';
 import { type Answer, answerOf, newDecisionId } from '../answer.js';
 import type { Stores } from '../decide.js';
@@ -14,9 +14,7 @@ import { type Claim, keepAnswer } from '../idempotency.js';
 export interface Ledger {
   readonly database: Database;
   readonly approvals: Pick<ApprovalService, 'spend'>;
-  readonly audit: Pick<AuditRecorder, 'write'> & {
-    record(event: AuditEvent): Eventual<void>;
-  };
+  readonly audit: Pick<AuditRecorder, 'record' | 'write' | 'keepsDecisions'>;
 }
 
 /**
@@ -28,11 +26,12 @@ export function spendAndAudit(ledger: Ledger, claim?: Claim): Stores['settle'] {
   return (evaluation, verdict) => {
     const decisionId = newDecisionId();
     const answer = answerOf(evaluation, verdict, decisionId);
-    const event = eventOf(evaluation, verdict, decisionId);
     if (spends(evaluation, verdict)) {
+      const event = eventOf(evaluation, verdict, decisionId);
       return spend(ledger, evaluation, evaluation.grant.id, { answer, event, decisionId, claim });
     }
-    return whenHere(ledger.audit.record(event), () => answer);
+    if (!ledger.audit.keepsDecisions) return answer;
+    return whenHere(ledger.audit.record(eventOf(evaluation, verdict, decisionId)), () => answer);
   };
 }
 
@@ -48,6 +47,7 @@ export function recordingLater(audit: Ledger['audit']): LateRecorder {
   let latest: Promise<void> | undefined;
   return {
     audit: {
+      keepsDecisions: audit.keepsDecisions,
       record(event) {
         const kept = audit.record(event);
         if (!(kept instanceof Promise)) return;
