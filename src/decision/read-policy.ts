@@ -31,10 +31,11 @@ function askCasbin(check: Check, policy: Snapshot): EngineAnswer {
   if (tenants !== undefined && !tenants.includes(check.tenant)) {
     return { effect: 'deny', explicit: false };
   }
-  if (!rolesAsSubjects && policy.engine.subjectIsRole(check)) {
-    return { effect: 'deny', explicit: false };
-  }
-  return policy.engine.decide(check);
+  const answer = policy.engine.decide(check);
+  // Asked last: for a check that it has decided the engine need not look the subject up again.
+  return !rolesAsSubjects && policy.engine.subjectIsRole(check)
+    ? { effect: 'deny', explicit: false }
+    : answer;
 }
 
 /**

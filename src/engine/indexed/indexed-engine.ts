@@ -1,5 +1,4 @@
 import type { Check, RuleLine } from '../../vocabulary.js';
-import { shapeOfReference } from '../check-expression.js';
 import type {
   Engine,
   EngineAnswer,
@@ -7,10 +6,8 @@ import type {
   RuleDifference,
   SubjectOfCheck,
 } from '../engine.js';
-import type { Expression } from '../expression.js';
 import type { Model } from '../model.js';
 import { createNamedFunctions } from '../named-functions.js';
-import { subOf } from '../sub-of.js';
 import { ALLOW, effectOf, meaningOf, type Merged, mergeEffect } from './effect.js';
 import { planIndex } from './index-plan.js';
 import { Frame, NO_RULE } from './frame.js';
@@ -24,6 +21,7 @@ import { RuleIndex } from './rule-index.js';
 import { createRuleOrder, type RuleOrder } from './rule-order.js';
 import { RuleTable } from './rule-table.js';
 import { NONE, SymbolTable } from './symbol-table.js';
+import { TermReader, textTokenTest } from './term-reader.js';
 
 /** Rows out of force that an engine carries along, at least; beyond, as many as are in force. */
 const MIN_WASTE = 10_000;
@@ -59,6 +57,9 @@ class IndexedEngine implements LoadingEngine {
   readonly #readers: readonly ((check: Check) => unknown)[];
   readonly #eft: number;
   readonly #frame: Frame;
+  /** What the frame was filled from. */
+  #decided: Check | undefined;
+  readonly #terms: TermReader;
 
   constructor(model: Model) {
     const symbols = new SymbolTable();
@@ -100,6 +101,7 @@ class IndexedEngine implements LoadingEngine {
     this.#readers = requestReaders(model);
     this.#eft = model.policyTokens.indexOf('eft');
     this.#frame = new Frame(this.#readers.length, symbols);
+    this.#terms = new TermReader(model, symbols);
   }
 
   get size(): number {
@@ -113,6 +115,7 @@ class IndexedEngine implements LoadingEngine {
       for (let at = 0; at < this.#readers.length; at += 1) {
         frame.fill(at, this.#readers[at]?.(check));
       }
+      this.#decided = check;
       return this.#policies.size > 0 && this.#model.readsRules
         ? this.#decideByRules()
         : this.#decideAlone();
@@ -123,21 +126,28 @@ class IndexedEngine implements LoadingEngine {
 
   rolesOf(check: SubjectOfCheck): readonly string[] {
     const rules = this.#roles.get('g');
-    const sub = rules && subOf(this.#model, check);
-    return sub === undefined || rules === undefined ? [] : rules.rolesOf(sub, check.tenant);
+    const frame = this.#frameOf(check);
+    const sub = rules && this.#terms.sub(check, frame);
+    if (sub === undefined || rules === undefined) return [];
+    return rules.rolesOf(sub, this.#terms.tenant(check.tenant, frame));
   }
 
   isRole(name: string, tenant: string): boolean {
-    return this.#roles.get('g')?.isRole(name, tenant) ?? false;
+    const rules = this.#roles.get('g');
+    return rules?.isRole(this.#terms.of(name), this.#terms.of(tenant)) ?? false;
   }
 
   subjectIsRole(check: SubjectOfCheck): boolean {
-    const sub = subOf(this.#model, check);
-    return sub !== undefined && this.isRole(sub, check.tenant);
+    const rules = this.#roles.get('g');
+    const frame = this.#frameOf(check);
+    const sub = rules && this.#terms.sub(check, frame);
+    if (sub === undefined || rules === undefined) return false;
+    return rules.isRole(sub, this.#terms.tenant(check.tenant, frame));
   }
 
   load(line: RuleLine): boolean {
     const [ptype] = line;
+    this.#decided = undefined;
     const roles = this.#roles.get(ptype);
     if (roles) roles.add(line);
     else if (ptype !== 'p') this.#strangers.push(line);
@@ -148,6 +158,7 @@ class IndexedEngine implements LoadingEngine {
 
   apply({ added, removed }: RuleDifference): boolean {
     if (!this.#canTake(added) || !this.#canDrop(removed)) return false;
+    this.#decided = undefined;
     for (const line of removed) this.#drop(line);
     for (const line of added) if (!this.#holds(line)) this.load(line);
     this.#index.changed();
@@ -157,6 +168,11 @@ class IndexedEngine implements LoadingEngine {
   *lines(): Generator<RuleLine> {
     for (const table of this.#tables()) for (const row of table.rows()) yield table.line(row);
     yield* this.#strangers;
+  }
+
+  /** The frame, where it was filled from this very check: what it has looked for need not be again. */
+  #frameOf(check: SubjectOfCheck): Frame | undefined {
+    return check === this.#decided ? this.#frame : undefined;
   }
 
   #decideByRules(): EngineAnswer {
@@ -255,14 +271,3 @@ class IndexedEngine implements LoadingEngine {
 
 const ALLOWED: EngineAnswer = { effect: 'allow' };
 const DENIED: EngineAnswer = { effect: 'deny', explicit: false };
-
-/** Tells the place of a token among the request's, where it is text in every request. */
-function textTokenTest({ requestTokens }: Model): (expression: Expression) => number | undefined {
-  const names = [...requestTokens.keys()];
-  return (expression) => {
-    const isToken =
-      expression.kind === 'token' && expression.of === 'r' && expression.members.length === 0;
-    if (!isToken || shapeOfReference(expression, requestTokens)?.kind !== 'text') return undefined;
-    return names.indexOf(expression.name);
-  };
-}

@@ -62,6 +62,8 @@ export class PlainRoles implements RoleRelations {
   readonly #nodes = new Records(4);
   readonly #edges = new Records(2);
   #remembered = new Map<number, RoleClosure>();
+  /** Of the node that was asked last: a check asks for it more than once. */
+  #latest: { readonly node: number; readonly closure: RoleClosure } | undefined;
   readonly noTenant: Term;
 
   constructor(symbols: SymbolTable) {
@@ -75,13 +77,9 @@ export class PlainRoles implements RoleRelations {
     if (node === NONE || this.#nodes.get(node, FIRST) === NONE) {
       return { symbols: [symbol], names: NO_NAMES };
     }
-    const remembered = this.#remembered.size === 0 ? undefined : this.#remembered.get(node);
-    if (remembered !== undefined) return remembered;
-    const closure = new FoundClosure(this.#search(node), this.#symbols);
-    if (closure.symbols.length > FEW) {
-      if (this.#remembered.size >= MAX_REMEMBERED) this.#forget();
-      this.#remembered.set(node, closure);
-    }
+    if (this.#latest?.node === node) return this.#latest.closure;
+    const closure = this.#remembered.get(node) ?? this.#found(node);
+    this.#latest = { node, closure };
     return closure;
   }
 
@@ -122,6 +120,15 @@ export class PlainRoles implements RoleRelations {
     this.#forget();
   }
 
+  #found(node: number): RoleClosure {
+    const closure = new FoundClosure(this.#search(node), this.#symbols);
+    if (closure.symbols.length > FEW) {
+      if (this.#remembered.size >= MAX_REMEMBERED) this.#forget();
+      this.#remembered.set(node, closure);
+    }
+    return closure;
+  }
+
   /** Breadth first, each role once, in the order of the rules within a level. */
   #search(start: number): readonly number[] {
     const found = [start];
@@ -157,6 +164,7 @@ export class PlainRoles implements RoleRelations {
   }
 
   #forget(): void {
+    this.#latest = undefined;
     if (this.#remembered.size > 0) this.#remembered = new Map();
   }
 }

@@ -42,13 +42,13 @@ export class RoleRules {
   }
 
   /** All roles of a name in a tenant, inherited ones too, nearest first. */
-  rolesOf(name: string, tenant: string): readonly string[] {
-    return this.relations.closureOf(this.#term(name), this.#tenantOf(tenant)).names;
+  rolesOf(name: Term, tenant: Term): readonly string[] {
+    return this.relations.closureOf(name, this.#tenantOf(tenant)).names;
   }
 
   /** Whether some rule of the tenant gives this name as a role. */
-  isRole(name: string, tenant: string): boolean {
-    return this.relations.isRole(this.#term(name), this.#tenantOf(tenant));
+  isRole(name: Term, tenant: Term): boolean {
+    return this.relations.isRole(name, this.#tenantOf(tenant));
   }
 
   /** The relation as matchers call it: names may be nothing, the tenant may not. */
@@ -62,8 +62,8 @@ export class RoleRules {
   };
 
   /** Types of two fields keep no tenants apart. */
-  #tenantOf(tenant: string): Term {
-    return this.#arity === 3 ? this.#term(tenant) : this.relations.noTenant;
+  #tenantOf(tenant: Term): Term {
+    return this.#arity === 3 ? tenant : this.relations.noTenant;
   }
 
   #term(text: string): Term {
