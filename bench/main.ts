@@ -6,6 +6,7 @@
  *   npm run bench -- http --quick      a first look, in seconds
  *   npm run bench -- http --checkout DIR --rules 100     the server built in another checkout
  *   npm run bench -- --write-docs      every suite and a profile, into docs/performance.md too
+ *   npm run bench -- docs FILE.json    an earlier run into docs/performance.md
  *   npm run bench -- profile …         where the processor time goes; see profile.ts
  */
 import { parseArgs } from 'node:util';
@@ -14,6 +15,8 @@ import { profileServer, profileTable, readProfile, summarize } from './profile.j
 import {
   describeMachine,
   machineText,
+  readReport,
+  type Report,
   reportPath,
   type SuiteResult,
   suiteText,
@@ -53,6 +56,7 @@ if (values['write-docs'] && values.quick) {
 }
 const [first, file] = positionals;
 if (first === 'profile') await profile(file);
+else if (first === 'docs') await document(await readReport(file ?? ''));
 else await runSuites(chosenSuites(positionals));
 if (first === undefined && values['write-docs']) await profile(undefined);
 
@@ -61,7 +65,7 @@ async function profile(from: string | undefined): Promise<void> {
     from === undefined ? await profileServer(options) : summarize(await readProfile(from));
   const text = profileTable(summary);
   print(text);
-  await record('profile', text);
+  if (values['write-docs']) await writePart('profile', text);
 }
 
 async function runSuites(suites: readonly Suite[]): Promise<void> {
@@ -73,8 +77,9 @@ async function runSuites(suites: readonly Suite[]): Promise<void> {
     results.push(result);
     const text = suiteText(result);
     print(`\n${suite.title}\n\n${text}`);
-    await record(suite.name, `${text}\n\n${machineText(machine)}`);
     await writeReport({ machine, suites: results });
+    // As soon as it is measured: what fails later costs nothing of it.
+    if (values['write-docs']) await document({ machine, suites: [result] });
   }
   print(`\nwritten to ${reportPath(machine)}`);
 }
@@ -91,9 +96,10 @@ async function runSuite({ name, title, run }: Suite): Promise<SuiteResult | unde
   }
 }
 
-/** Into the document as soon as it is measured: what fails later costs nothing of it. */
-async function record(name: string, text: string): Promise<void> {
-  if (values['write-docs']) await writePart(name, text);
+async function document({ machine, suites }: Report): Promise<void> {
+  for (const result of suites) {
+    await writePart(result.suite, `${suiteText(result)}\n\n${machineText(machine)}`);
+  }
 }
 
 function chosenSuites(names: readonly string[]): readonly Suite[] {

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { arch, cpus, loadavg, platform, release, totalmem } from 'node:os';
 import { dirname, join } from 'node:path';
 import { HERE } from './checkout.js';
@@ -74,6 +74,11 @@ export async function writeReport(report: Report): Promise<void> {
   const path = reportPath(report.machine);
   await mkdir(dirname(path), { recursive: true });
   await writeFile(path, `${JSON.stringify(report, null, 2)}\n`);
+}
+
+/** Reads what `writeReport` wrote. */
+export async function readReport(path: string): Promise<Report> {
+  return JSON.parse(await readFile(path, 'utf8')) as Report;
 }
 
 /** The figures of a suite as Markdown tables, those with a goal first, and its notes. */
