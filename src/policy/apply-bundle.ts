@@ -1,6 +1,7 @@
 import type { MatcherPart } from '../engine/engine.js';
 import { BundleMoved, type BundleFault, InvalidBundle } from '../errors.js';
 import { latestRevision } from '../platform/change-log.js';
+import type { Database } from '../platform/database.js';
 import { inTurns } from '../platform/turns.js';
 import { storedModel } from './active-policy.js';
 import { digesting } from './bundle-file-set.js';
@@ -42,11 +43,14 @@ export interface ApplyResult extends CommittedBundle {
   readonly warnings: readonly BundleFault[];
 }
 
-/** What judging and storing a bundle needs. */
-export interface ApplyOptions extends BundleStores {
+/** What judging a bundle needs. */
+export interface ValidateOptions extends CompileOptions {
+  readonly database: Database;
   readonly runTests: BundleTester;
-  readonly shippedModels: ReadonlyMap<string, string>;
 }
+
+/** What judging and storing a bundle needs. */
+export interface ApplyOptions extends ValidateOptions, BundleStores {}
 
 /**
  * Makes a bundle the active one, unless the very same is active already.
@@ -102,7 +106,7 @@ export interface ValidatedBundle {
 
 /** Says what `applyBundle` would refuse or warn of; stores nothing. @throws InvalidBundle */
 export async function validateBundle(
-  options: ApplyOptions,
+  options: ValidateOptions,
   files: BundleFiles,
 ): Promise<ValidatedBundle> {
   const { bundle, warnings } = await compile(files, options);

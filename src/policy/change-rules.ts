@@ -1,6 +1,6 @@
 import type { AuditEvent } from '../audit/event.js';
 import { Conflict, type FieldFault, Forbidden, InvalidRequest, OwnedByBundle } from '../errors.js';
-import { handOutRevision } from '../platform/change-log.js';
+import { handOutRevision, type MadeChange } from '../platform/change-log.js';
 import type { Database, DatabaseTransaction } from '../platform/database.js';
 import type { RuleLine } from '../vocabulary.js';
 import type { ActivePolicy } from './active-policy.js';
@@ -49,48 +49,57 @@ export interface RuleChangeStores extends BundleStores {
  *   caller's; OwnedByBundle for a removal of what the bundle holds; Conflict while there is no bundle
  */
 export async function changeRules(
-  { database, audit, readActivePolicy }: RuleChangeStores,
+  stores: RuleChangeStores,
   change: RuleChange,
 ): Promise<RuleChangeResult> {
   refuseShape(change);
+  const { database, inQueue } = stores;
+  const { revision, result } = await inQueue(() =>
+    database.transaction().execute((transaction) => writeChange(transaction, stores, change)),
+  );
+  return { revision, ...result };
+}
+
+async function writeChange(
+  transaction: DatabaseTransaction,
+  { audit, readActivePolicy }: RuleChangeStores,
+  change: RuleChange,
+): Promise<MadeChange<Omit<RuleChangeResult, 'revision'>>> {
   const { actor, requestId } = change;
-  const made = await database.transaction().execute(async (transaction) => {
-    await lockRules(transaction);
-    const policy = await readActivePolicy(transaction);
-    if (policy === undefined) throw new Conflict('no bundle is active; apply one first');
-    refuseForeign(policy, change);
-    refuseFaulty(policy, change);
-    await refuseOwned(transaction, change.remove);
-    const tenant = (rule: RuleLine) => tenantOf(policy.definition, rule);
-    const removed = await removeAdminRules(transaction, distinct(change.remove));
-    const added = await addAdminRules(transaction, distinct(change.add), actor, tenant);
-    const result = { added: added.length, removed: removed.length };
-    return handOutRevision(transaction, async (revision) => {
-      if (added.length + removed.length === 0) return { unchanged: result };
-      const lines = added.map(({ rule }) => rule);
-      const events = eventsOf(lines, removed, tenant).map((event) => ({
-        ...event,
+  await lockRules(transaction);
+  const policy = await readActivePolicy(transaction);
+  if (policy === undefined) throw new Conflict('no bundle is active; apply one first');
+  refuseForeign(policy, change);
+  refuseFaulty(policy, change);
+  await refuseOwned(transaction, change.remove);
+  const tenant = (rule: RuleLine) => tenantOf(policy.definition, rule);
+  const removed = await removeAdminRules(transaction, distinct(change.remove));
+  const added = await addAdminRules(transaction, distinct(change.add), actor, tenant);
+  const result = { added: added.length, removed: removed.length };
+  return handOutRevision(transaction, async (revision) => {
+    if (added.length + removed.length === 0) return { unchanged: result };
+    const lines = added.map(({ rule }) => rule);
+    const events = eventsOf(lines, removed, tenant).map((event) => ({
+      ...event,
+      kind: 'rules.changed',
+      actor,
+      revision,
+      bundle: policy.bundle.bundle,
+      ...(requestId === undefined ? {} : { requestId }),
+    }));
+    await audit.write(transaction, ...events);
+    const only = events.length === 1 ? events[0]?.tenant : undefined;
+    return {
+      change: {
         kind: 'rules.changed',
         actor,
-        revision,
-        bundle: policy.bundle.bundle,
-        ...(requestId === undefined ? {} : { requestId }),
-      }));
-      await audit.write(transaction, ...events);
-      const only = events.length === 1 ? events[0]?.tenant : undefined;
-      return {
-        change: {
-          kind: 'rules.changed',
-          actor,
-          ...(only === undefined ? {} : { tenant: only }),
-          detail: result,
-          rules: { added: newlyInForce(added), removed },
-        },
-        result,
-      };
-    });
+        ...(only === undefined ? {} : { tenant: only }),
+        detail: result,
+        rules: { added: newlyInForce(added), removed },
+      },
+      result,
+    };
   });
-  return { revision: made.revision, ...made.result };
 }
 
 /** A line that the bundle holds too was in force before, and keeps its rank. */

@@ -1,6 +1,7 @@
 import type { AuditRecorder } from '../audit/recorder.js';
 import { handOutRevision, latestRevision } from '../platform/change-log.js';
 import type { Database, DatabaseTransaction } from '../platform/database.js';
+import type { ChangeQueue } from './change-queue.js';
 import { activeBundle, type BundleSummary } from './bundle-store.js';
 import type { CompiledBundle } from './compiled-bundle.js';
 import { installRules } from './install-rules.js';
@@ -36,6 +37,8 @@ export interface CommittedBundle {
 export interface BundleStores {
   readonly database: Database;
   readonly audit: Pick<AuditRecorder, 'write'>;
+  /** Where changes of rules wait for each other. */
+  readonly inQueue: ChangeQueue;
 }
 
 /**
@@ -44,35 +47,44 @@ export interface BundleStores {
  * is done under the lock of the revisions, for which a key's revocation waits too, takes no time.
  */
 export async function commitBundle(
-  { database, audit }: BundleStores,
+  { database, audit, inQueue }: BundleStores,
+  change: BundleChange,
+): Promise<CommittedBundle> {
+  const { compiled } = change;
+  return database.transaction().execute(async (transaction) => {
+    await stageRules(transaction, compiled.rules, (rule) => tenantOf(compiled, rule));
+    return inQueue(() => commitStaged(transaction, audit, change));
+  });
+}
+
+async function commitStaged(
+  transaction: DatabaseTransaction,
+  audit: BundleStores['audit'],
   change: BundleChange,
 ): Promise<CommittedBundle> {
   const { kind, actor, commit, requestId, compiled } = change;
-  return database.transaction().execute(async (transaction) => {
-    await stageRules(transaction, compiled.rules, (rule) => tenantOf(compiled, rule));
-    await lockRules(transaction);
-    const active = await activeBundle(transaction);
-    if (active !== undefined && change.isSame(active)) {
-      const revision = await latestRevision(transaction);
-      const changes = { added: 0, removed: 0 };
-      return { bundle: active.bundle, revision, changes, changed: false };
-    }
-    const bundle = await change.keep(transaction, active);
-    const changes = await installRules(transaction, compiled);
-    const detail = { name: compiled.name, previous: active?.bundle ?? null, ...changes };
-    const { revision } = await handOutRevision(transaction, async (revision) => {
-      await change.activate(transaction, bundle, revision);
-      await audit.write(transaction, {
-        kind,
-        actor,
-        revision,
-        bundle,
-        ...(commit === undefined ? {} : { commit }),
-        ...(requestId === undefined ? {} : { requestId }),
-        detail,
-      });
-      return { change: { kind, actor, detail: { bundle, ...detail } }, result: undefined };
+  await lockRules(transaction);
+  const active = await activeBundle(transaction);
+  if (active !== undefined && change.isSame(active)) {
+    const revision = await latestRevision(transaction);
+    const changes = { added: 0, removed: 0 };
+    return { bundle: active.bundle, revision, changes, changed: false };
+  }
+  const bundle = await change.keep(transaction, active);
+  const changes = await installRules(transaction, compiled);
+  const detail = { name: compiled.name, previous: active?.bundle ?? null, ...changes };
+  const { revision } = await handOutRevision(transaction, async (revision) => {
+    await change.activate(transaction, bundle, revision);
+    await audit.write(transaction, {
+      kind,
+      actor,
+      revision,
+      bundle,
+      ...(commit === undefined ? {} : { commit }),
+      ...(requestId === undefined ? {} : { requestId }),
+      detail,
     });
-    return { bundle, revision, changes, changed: true };
+    return { change: { kind, actor, detail: { bundle, ...detail } }, result: undefined };
   });
+  return { bundle, revision, changes, changed: true };
 }

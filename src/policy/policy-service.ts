@@ -12,6 +12,7 @@ import {
 } from './apply-bundle.js';
 import { type BundleSummary, findBundle, listBundles, type StoredBundle } from './bundle-store.js';
 import { changeRules, type RuleChange, type RuleChangeResult } from './change-rules.js';
+import { createChangeQueue } from './change-queue.js';
 import type { BundleFiles } from './compiled-bundle.js';
 import type { CurrentPolicy } from './current-policy.js';
 import { type ListedRules, listRulesInForce, type RuleQuery } from './list-rules.js';
@@ -24,7 +25,7 @@ export interface Page<Item> {
 }
 
 /** What the service is made of. */
-export interface PolicyServiceOptions extends ApplyOptions {
+export interface PolicyServiceOptions extends Omit<ApplyOptions, 'inQueue'> {
   readonly current: Pick<CurrentPolicy, 'catchUp'>;
 }
 
@@ -53,6 +54,7 @@ export interface PolicyService {
 export function createPolicyService(options: PolicyServiceOptions): PolicyService {
   const { database } = options;
   const readActivePolicy = activePolicyReader();
+  const stores = { ...options, inQueue: createChangeQueue() };
 
   /** So that this server answers by its own change at once; where it cannot, the holder retries. */
   const takeUp = async () => {
@@ -61,14 +63,14 @@ export function createPolicyService(options: PolicyServiceOptions): PolicyServic
 
   return {
     async apply(request) {
-      const applied = await applyBundle(options, request);
+      const applied = await applyBundle(stores, request);
       if (applied.changed) await takeUp();
       return applied;
     },
     validate: ({ files }) => validateBundle(options, files),
     async activate(request) {
       const activated = await activateBundle(
-        options,
+        stores,
         await storedBundle(options, request.bundle),
         request,
       );
@@ -79,7 +81,7 @@ export function createPolicyService(options: PolicyServiceOptions): PolicyServic
     get: (bundle) => storedBundle(options, bundle),
     listRules: (query) => listRulesInForce(database, readActivePolicy, query),
     async changeRules(change) {
-      const result = await changeRules({ ...options, readActivePolicy }, change);
+      const result = await changeRules({ ...stores, readActivePolicy }, change);
       if (result.added + result.removed > 0) await takeUp();
       return result;
     },

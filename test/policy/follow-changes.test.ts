@@ -136,6 +136,34 @@ describe('following changes', () => {
     );
   });
 
+  it('answers by the revision that it claims, at every moment', async () => {
+    const bob: RuleLine = ['g', 'bob', 'editor', 'acme'];
+    const files = bundleOf('p, editor, acme, document:*, write, allow\n');
+    await fixture.service.apply({ files, actor: 'root' });
+    const follower = holder(buildEngine);
+    await follower.start();
+    let isOver = false;
+    const seen = new Set<number>();
+    const asking = until(async () => {
+      const { revision, engine } = follower.snapshot;
+      const { effect } = engine.decide(ask('acme', 'bob', 'write', 'document:1'));
+      assert.equal(effect, revision % 2 === 0 ? 'allow' : 'deny', `revision ${revision}`);
+      seen.add(revision);
+      return isOver;
+    });
+    for (let round = 0; round < 20; round += 1) {
+      const [add, remove] = round % 2 === 0 ? [[bob], []] : [[], [bob]];
+      await fixture.service.changeRules({ add, remove, actor: 'root' });
+      if (round % 3 > 0) follower.catchUp().catch(() => undefined);
+    }
+    await follower.catchUp();
+    isOver = true;
+    await asking;
+    assert.equal(follower.snapshot.revision, 21);
+    assert.ok(seen.size > 3, `${seen.size} revisions were seen`);
+    await follower.stop();
+  });
+
   it('keeps the rank of a line that bundle and admin both hold', async () => {
     const [first, second, third] = LINES as [RuleLine, RuleLine, RuleLine];
     const files = bundleOf([first, second].map(printRule).join('\n'));
