@@ -39,9 +39,9 @@ export interface Answer {
 
 const nextId = orderedIds();
 
-/** `dec_` and a UUID of version 7: ids sort by time. */
-export function newDecisionId(): string {
-  return `dec_${nextId()}`;
+/** `dec_` and a UUID of version 7 for `now`, in milliseconds: ids sort by time. */
+export function newDecisionId(now: number): string {
+  return `dec_${nextId(now)}`;
 }
 
 /** A body on its way: its members are put in one after another, in the order of `AnswerBody`. */

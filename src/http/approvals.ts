@@ -4,7 +4,7 @@ import type { Acting } from '../approvals/approval-service.js';
 import { CheckBody } from '../decision/check-schema.js';
 import { permits } from '../identity/permissions.js';
 import { listOf, literals, page, tenantName, timestamp } from './fields.js';
-import { type Call, callMeta, guardedRoute, type Route } from './route.js';
+import { type Call, guardedRoute, type Route } from './route.js';
 import type { Services } from './services.js';
 
 const listing = Type.Object(
@@ -132,11 +132,7 @@ export function approvalRoutes(services: Services): Route[] {
       body: CheckBody,
       bodyUnchecked: true,
       handle: async (call) => {
-        const { created, approval } = await checks.openApproval(
-          call.caller,
-          call.body,
-          callMeta(call),
-        );
+        const { created, approval } = await checks.openApproval(call.caller, call.body, call);
         return { status: created ? 201 : 200, body: approval };
       },
     }),

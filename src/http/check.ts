@@ -6,7 +6,7 @@ import { whenHere } from '../platform/eventual.js';
 import { GOVERNANCE_KINDS, REASONS } from '../vocabulary.js';
 import { literals, timestamp } from './fields.js';
 import { Problem } from './problem.js';
-import { type Answer, type CallBase, callMeta, guardedRoute, type Route } from './route.js';
+import { type Answer, type CallBase, guardedRoute, type Route } from './route.js';
 import type { Services } from './services.js';
 
 const DECISIONS = ['allow', 'deny', 'approval_required'] as const;
@@ -103,7 +103,7 @@ export function checkRoutes({ checks }: Pick<Services, 'checks'>): Route[] {
       },
       codes: ['conflict', 'idempotency_key_reused', 'revision_unavailable'],
       handle: (call) =>
-        whenHere(checks.check(call.caller, call.body, callMeta(call)), (decided) =>
+        whenHere(checks.check(call.caller, call.body, call), (decided) =>
           asHttp(decided, isFresh(call)),
         ),
     }),
@@ -119,7 +119,7 @@ export function checkRoutes({ checks }: Pick<Services, 'checks'>): Route[] {
       answers: { 200: { description: 'The decisions.', schema: batchAnswer } },
       codes: ['conflict', 'idempotency_key_reused', 'revision_unavailable'],
       handle: (call) =>
-        whenHere(checks.checkBatch(call.caller, call.body, callMeta(call)), (body) => ({
+        whenHere(checks.checkBatch(call.caller, call.body, call), (body) => ({
           status: 200,
           json: isFresh(call) ? writeBatchAnswer(body) : JSON.stringify(body),
         })),

@@ -1,5 +1,4 @@
 import type { Static, TObject, TSchema } from '@sinclair/typebox';
-import type { CallMeta } from '../decision/check-service.js';
 import { type FieldFault, InvalidRequest } from '../errors.js';
 import type { Caller } from '../identity/caller.js';
 import type { Permission } from '../identity/system-roles.js';
@@ -190,9 +189,4 @@ function bodyOf({
     return value;
   };
   return { ...terms, parse };
-}
-
-/** What a service is told of a call besides its body. */
-export function callMeta({ requestId, ip, idempotencyKey }: CallBase): CallMeta {
-  return { requestId, ip, idempotencyKey };
 }

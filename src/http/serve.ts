@@ -1,5 +1,6 @@
 import { InvalidRequest } from '../errors.js';
 import { authenticate } from '../identity/authenticate.js';
+import type { Caller } from '../identity/caller.js';
 import { requirePermission } from '../identity/permissions.js';
 import { answerError, sendAnswer } from './answer.js';
 import { readJsonObject } from './body.js';
@@ -31,7 +32,7 @@ export function serve(
     refuseOddParams(params);
     if (route.access === 'public') {
       const query = parseQuery(request.url ?? '', route);
-      return route.handle({ ...baseOf(exchange, params), query });
+      return route.handle(callOf(exchange, params, { caller: undefined, query, body: undefined }));
     }
     return serveGuarded(exchange, route, params, services);
   });
@@ -54,12 +55,12 @@ function serveGuarded(
   const query = parseQuery(request.url ?? '', route);
   const { body: terms, handle } = route;
   if (terms === undefined) {
-    return handle({ ...baseOf(exchange, params), caller, query, body: undefined });
+    return handle(callOf(exchange, params, { caller, query, body: undefined }));
   }
   readJsonObject(request, response, terms, {
     read: (body) =>
       answerWith(exchange, services, () =>
-        handle({ ...baseOf(exchange, params), caller, query, body: terms.parse(body) }),
+        handle(callOf(exchange, params, { caller, query, body: terms.parse(body) })),
       ),
     fail: (error) => answerError(exchange, error, services.log),
   });
@@ -86,15 +87,20 @@ function answerWith(
   }
 }
 
-function baseOf(
+/** Member by member: to spread a part into the whole would cost more than the whole. */
+function callOf<Who extends Caller | undefined>(
   { request, requestId }: Exchange,
   params: Readonly<Record<string, string>>,
-): CallBase {
+  { caller, query, body }: { caller: Who; query: unknown; body: unknown },
+): CallBase & { caller: Who; query: unknown; body: unknown } {
   return {
     requestId,
     ip: request.socket.remoteAddress,
     params,
     idempotencyKey: request.headers['idempotency-key']?.toString(),
+    caller,
+    query,
+    body,
   };
 }
 

@@ -1,5 +1,4 @@
 import { randomFillSync } from 'node:crypto';
-import { type Clock, systemClock } from './clock.js';
 
 /** Random bytes of an id, two of them for its counter; many are drawn at once, as a draw costs most. */
 const PART = 10;
@@ -9,13 +8,13 @@ const DRAWN = 512;
 const COUNTERS = 0x1000;
 
 /**
- * Makes ids that grow: the 32 hex digits of UUIDs of version 7 (RFC 9562), each greater than the one
- * before, with 62 random bits. Where a millisecond has more than its counter can tell apart, or the
- * clock goes back, the time in them runs ahead.
+ * Makes ids that grow: the 32 hex digits of UUIDs of version 7 (RFC 9562) for a time in milliseconds,
+ * each greater than the one before, with 62 random bits. Where a millisecond has more than its counter
+ * can tell apart, or the time goes back, the time in them runs ahead.
  *
- * @example const next = orderedIds(); `dec_${next()}`;
+ * @example const next = orderedIds(); `dec_${next(Date.now())}`;
  */
-export function orderedIds(clock: Clock = systemClock): () => string {
+export function orderedIds(): (now: number) => string {
   const random = Buffer.allocUnsafe(PART * DRAWN);
   let hex = '';
   let used = random.length;
@@ -29,8 +28,7 @@ export function orderedIds(clock: Clock = systemClock): () => string {
     hex = random.toString('hex');
     used = 0;
   };
-  const count = (): void => {
-    const now = clock.now();
+  const count = (now: number): void => {
     counter += 1;
     if (now <= time && counter < COUNTERS) return;
     time = Math.max(now, time + 1);
@@ -38,9 +36,9 @@ export function orderedIds(clock: Clock = systemClock): () => string {
     prefix = time.toString(16).padStart(12, '0');
   };
 
-  return () => {
+  return (now) => {
     draw();
-    count();
+    count(now);
     const low = counter.toString(16).padStart(3, '0');
     // The variant of RFC 9562 in the two highest bits.
     const first = (((random[used + 2] ?? 0) & 0x3f) | 0x80).toString(16);

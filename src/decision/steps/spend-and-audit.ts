@@ -24,7 +24,7 @@ export interface Ledger {
  */
 export function spendAndAudit(ledger: Ledger, claim?: Claim): Stores['settle'] {
   return (evaluation, verdict) => {
-    const decisionId = newDecisionId();
+    const decisionId = newDecisionId(evaluation.now);
     const answer = answerOf(evaluation, verdict, decisionId);
     if (spends(evaluation, verdict)) {
       const event = eventOf(evaluation, verdict, decisionId);
