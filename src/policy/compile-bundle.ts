@@ -1,5 +1,6 @@
 import type { BundleFault } from '../errors.js';
 import { atOnce, type Work } from '../platform/turns.js';
+import { WideMap } from '../platform/wide-map.js';
 import type { RuleLine } from '../vocabulary.js';
 import {
   bytesOf,
@@ -104,7 +105,7 @@ function* readRules(files: BundleFiles, definition: Definition | undefined): Wor
   const faults: BundleFault[] = [];
   const warnings: BundleFault[] = [];
   const rules: BundleRule[] = [];
-  const places = new Map<string, BundleRule['source']>();
+  const places = new WideMap<BundleRule['source']>();
   const faultOf = definition && ((rule: RuleLine) => ruleFault(definition, rule));
   for (const [file, text] of filesOf(files, 'rules')) {
     const parsed = yield* rulesParsing(file, text, faultOf);
