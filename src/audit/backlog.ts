@@ -50,7 +50,7 @@ const USUAL: BacklogLimits = {
 const RETRY = { first: 100, last: 1_000 };
 
 /** Batches held before whoever adds more is slowed down. */
-const HELD_BATCHES = 10;
+const HELD_BATCHES = 3;
 
 /** Milliseconds before the second try for somebody who waits. */
 const SECOND_TRY = 25;

@@ -3,7 +3,7 @@ import { type AuditRow, batchRow, rowOf, runLength } from './audit-row.js';
 import type { RecordedEvent } from './event.js';
 
 /** Milliseconds of work between two turns of the event loop. */
-const SLICE = 1;
+const SLICE = 4;
 
 /**
  * The rows that the events are stored in, in their order. Lets others have their turn in between:
