@@ -62,8 +62,8 @@ export interface MadeChange<Result> {
 
 /**
  * Runs `write` and hands out its revision in one transaction. The lock is held until the commit, so
- * revisions commit in order: who has seen N has seen everything before it. `write` may return
- * `undefined` for the change to be dropped (nothing is committed, no revision is spent).
+ * revisions commit in order: who has seen N has seen everything before it. `write` may answer
+ * `unchanged` for the change to be dropped (nothing is committed, no revision is spent).
  */
 export async function commitChange<Result>(
   database: Database,
