@@ -52,6 +52,7 @@ export async function makeWorld(files: Record<string, string>): Promise<World> {
     },
     confirmedAt: 0,
     catchUp: async () => current.snapshot,
+    catchUpKeys: async () => undefined,
     waitFor: async (revision: number) =>
       current.snapshot.revision >= revision ? current.snapshot : undefined,
     start: async () => {},
