@@ -40,6 +40,7 @@ const { values, positionals } = parseArgs({
     quick: { type: 'boolean', default: false },
     checkout: { type: 'string' },
     rules: { type: 'string' },
+    batch: { type: 'string', default: '1' },
     'write-docs': { type: 'boolean', default: false },
   },
 });
@@ -62,7 +63,9 @@ if (first === undefined && values['write-docs']) await profile(undefined);
 
 async function profile(from: string | undefined): Promise<void> {
   const summary =
-    from === undefined ? await profileServer(options) : summarize(await readProfile(from));
+    from === undefined
+      ? await profileServer({ ...options, batch: Number(values.batch) })
+      : summarize(await readProfile(from));
   const text = profileTable(summary);
   print(text);
   if (values['write-docs']) await writePart('profile', text);

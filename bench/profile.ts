@@ -2,6 +2,7 @@
  * Says where the processor time of the server goes, function by function.
  *
  *   npm run bench -- profile                     profiles `POST /check` of this checkout
+ *   npm run bench -- profile --batch 100         that of `POST /check/batch`
  *   npm run bench -- profile --checkout DIR      profiles that of another one (its `dist/`)
  *   npm run bench -- profile FILE.cpuprofile     reads a profile that was taken already
  *
@@ -57,11 +58,18 @@ interface Span {
 /** Seconds under load that are looked at. */
 const PROFILED = 6;
 
+/** What is profiled. */
+export interface ProfileOptions extends Pick<RunOptions, 'checkout' | 'rules'> {
+  /** Checks in one request. */
+  readonly batch?: number;
+}
+
 /** Profiles the server under the load of `http`: audit off, three governance rules. */
 export async function profileServer({
   checkout,
   rules = 10_000,
-}: Pick<RunOptions, 'checkout' | 'rules'>): Promise<ProfileSummary> {
+  batch = 1,
+}: ProfileOptions): Promise<ProfileSummary> {
   const folder = await mkdtemp(join(tmpdir(), 'countersign-profile-'));
   const generator = startLoadGenerator();
   try {
@@ -70,6 +78,7 @@ export async function profileServer({
       audit: 'off',
       nodeFlags: ['--cpu-prof', `--cpu-prof-dir=${folder}`, '--cpu-prof-interval=250'],
       checkout,
+      batch,
     });
     await warmUp(server, generator);
     const from = monotonic();
