@@ -115,11 +115,12 @@ function fitting(pattern: string): string {
     .replace(/\.?\*+/g, 'x');
 }
 
-/** A rule's text as JSON would rather say it: a number for `1`, a list for `1,2`. */
+/** A rule's text as JSON would rather say it: a number or a boolean for `1`, a list for `1,2`. */
 function parsed(text: string, chance: number): JsonValue {
   if (chance % 2 === 0) return text;
   if (text.includes(',')) return text.split(',').map(Number);
   if (chance % 3 === 0) return [text];
+  if (chance % 4 === 1 && [0, 1].includes(Number(text))) return Number(text) === 1;
   try {
     return JSON.parse(text) as JsonValue;
   } catch {

@@ -130,6 +130,29 @@ const ATTRIBUTES = [
   'r.id == p.id',
   'r.id == p.id',
 ];
+/** Conditions on the request alone, most of which can only come to yes or no. */
+const CONDITIONS = [
+  'r.sub != "bob"',
+  'r.sub == "alice"',
+  'r.act == "read"',
+  'r.act != "delete"',
+  '(r.act in ["read", "write"])',
+  '!(r.act == "delete")',
+  '(r.sub == "alice" || r.act == "read")',
+  'keyMatch(r.obj, "document:*")',
+  'keyMatch2(r.obj, "path:/x/:id")',
+  'globMatch(r.obj, "document:*")',
+  'ipMatch(r.ip, "10.0.0.0/8")',
+  'g(r.sub, "admin"@)',
+  'g2(r.obj, "group:board"@)',
+  'r.context.flag',
+  '!r.context.flag',
+  'r.context.n > 3',
+  'r.context.n == 1',
+  'r.resource.properties.owner == r.sub',
+  '(r.context.flag == true || r.sub == "alice")',
+  'false',
+];
 /** Parts that read no rule, may fail, or come to something else than yes and no. */
 const OTHERS = [
   'r.context.n > 3',
@@ -201,7 +224,7 @@ function combined(parts: readonly string[]): fc.Arbitrary<string> {
     );
   return parts.length < 2
     ? conjunction
-    : fc.oneof({ weight: 3, arbitrary: conjunction }, { weight: 2, arbitrary: anyTree });
+    : fc.oneof({ weight: 2, arbitrary: conjunction }, { weight: 1, arbitrary: anyTree });
 }
 
 function joined(left: string, right: string, operator: number): string {
@@ -255,7 +278,11 @@ export function matcherTexts(shape: MatcherShape): fc.Arbitrary<string> {
         { weight: 3, arbitrary: fc.constant(null) },
         { weight: 2, arbitrary: some(ATTRIBUTES) },
       ),
-      fc.oneof({ weight: 2, arbitrary: fc.constant(null) }, { weight: 1, arbitrary: some(OTHERS) }),
+      fc.oneof(
+        { weight: 4, arbitrary: fc.constant(null) },
+        { weight: 2, arbitrary: fc.oneof(some(CONDITIONS, g), some(CONDITIONS, g2)) },
+        { weight: 1, arbitrary: some(OTHERS) },
+      ),
       fc.oneof(
         { weight: 8, arbitrary: fc.constant(null) },
         { weight: 1, arbitrary: fc.oneof(some(OTHERS), some(ATTRIBUTES)) },
