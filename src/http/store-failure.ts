@@ -28,6 +28,10 @@ const MESSAGES = [
   'reached the max retries per request limit',
 ];
 
+/** What a Redis begins its refusals with while it is full, starting, busy or changing its roles. */
+const REDIS_REFUSALS =
+  /^(?:OOM|LOADING|BUSY|READONLY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|MISCONF|NOREPLICAS) /;
+
 const DEEPEST_CAUSE = 5;
 
 /** Whether an error means that Postgres or Redis could not be reached in time: a 503, not a 500. */
@@ -38,6 +42,7 @@ export function isStoreFailure(error: unknown, depth = 0): boolean {
     if (SQL_STATES.test(code)) return true;
     if (SYSTEM_CODES.has(code) && 'syscall' in error && error.syscall !== 'open') return true;
   }
+  if (REDIS_REFUSALS.test(error.message)) return true;
   const message = error.message.toLowerCase();
   if (MESSAGES.some((known) => message.startsWith(known))) return true;
   if (error instanceof AggregateError) {

@@ -1,0 +1,30 @@
+import assert from 'node:assert/strict';
+import { isStoreFailure } from '../../src/http/store-failure.js';
+
+/** Replies of a Redis that cannot count just now, as it writes them. */
+const REFUSALS = [
+  "OOM command not allowed when used memory > 'maxmemory'. script: 862b662f, on @user_script:26.",
+  'LOADING Redis is loading the dataset in memory',
+  'BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.',
+  "READONLY You can't write against a read only replica.",
+  "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.",
+  'CLUSTERDOWN The cluster is down',
+  'TRYAGAIN Multiple keys request during rehashing of slot',
+  'MISCONF Redis is configured to save RDB snapshots, but it is currently unable to persist to disk.',
+  'NOREPLICAS Not enough good replicas to write.',
+];
+
+describe('what counts as a failure of a store', () => {
+  it('is a Redis that is full, starting, busy or changing its roles', () => {
+    assert.deepEqual(
+      REFUSALS.filter((reply) => !isStoreFailure(new Error(reply))),
+      [],
+    );
+  });
+
+  it('is no reply that says that we asked something wrong', () => {
+    for (const reply of ['ERR wrong number of arguments', 'WRONGTYPE Operation against a key']) {
+      assert.equal(isStoreFailure(new Error(reply)), false, reply);
+    }
+  });
+});
