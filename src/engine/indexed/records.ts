@@ -1,18 +1,19 @@
-const FIRST_CAPACITY = 32;
+const CHUNK_BITS = 10;
+const CHUNK = 1 << CHUNK_BITS;
 
 /**
  * Records of some integers of 32 bits each, side by side, that grow at the end: reading a record
- * touches one place in memory, and there is nothing for a collector to visit.
+ * touches one place in memory, and there is nothing for a collector to visit. They grow by chunks,
+ * because copying one large array would hold the event loop.
  */
 export class Records {
   readonly #width: number;
-  #items: Int32Array;
+  readonly #chunks: Int32Array[] = [];
   #length = 0;
 
   /** @param width the integers of a record */
   constructor(width: number) {
     this.#width = width;
-    this.#items = new Int32Array(FIRST_CAPACITY * width);
   }
 
   get length(): number {
@@ -21,24 +22,21 @@ export class Records {
 
   /** Appends a record, each of its fields `value`, and gives its number. */
   push(value: number): number {
-    const end = (this.#length + 1) * this.#width;
-    if (end > this.#items.length) this.#grow();
-    this.#items.fill(value, end - this.#width, end);
+    const place = this.#length & (CHUNK - 1);
+    if (place === 0) this.#chunks.push(new Int32Array(CHUNK * this.#width));
+    const chunk = this.#chunks[this.#length >>> CHUNK_BITS] as Int32Array;
+    chunk.fill(value, place * this.#width, (place + 1) * this.#width);
     return this.#length++;
   }
 
   /** A field of a record that is there. */
   get(record: number, field: number): number {
-    return this.#items[record * this.#width + field] as number;
+    const chunk = this.#chunks[record >>> CHUNK_BITS] as Int32Array;
+    return chunk[(record & (CHUNK - 1)) * this.#width + field] as number;
   }
 
   set(record: number, field: number, value: number): void {
-    this.#items[record * this.#width + field] = value;
-  }
-
-  #grow(): void {
-    const larger = new Int32Array(Math.max(this.#items.length * 2, this.#width * FIRST_CAPACITY));
-    larger.set(this.#items);
-    this.#items = larger;
+    const chunk = this.#chunks[record >>> CHUNK_BITS] as Int32Array;
+    chunk[(record & (CHUNK - 1)) * this.#width + field] = value;
   }
 }
