@@ -175,6 +175,9 @@ const OTHERS = [
   'p.act',
   'r.act',
   'p.sub < r.sub',
+  'p.sub >= r.sub',
+  'p.sub <= r.sub',
+  'p.act > r.act',
   'p.obj > p.sub',
   'p.sub == p.obj',
   'p.sub == p.act',
@@ -256,6 +259,26 @@ function withoutAccidentalLists(text: string): string {
 
 /** Matchers: those that authors write, and what else the grammar lets through. */
 export function matcherTexts(shape: MatcherShape): fc.Arbitrary<string> {
+  return fc.oneof(
+    { weight: 15, arbitrary: ofColumns(shape) },
+    { weight: 1, arbitrary: ofRequests(shape) },
+  );
+}
+
+/** Matchers that read no rule, or none to speak of. */
+function ofRequests(shape: MatcherShape): fc.Arbitrary<string> {
+  const conditions = part([...CONDITIONS, ...OTHERS].filter(isWritable(shape)), shape.g);
+  const tenant = shape.hasTenant
+    ? fc.constantFrom('r.dom == "acme"', 'r.dom != "globex" && r.dom == "initech"')
+    : fc.constant('true');
+  return fc
+    .tuple(conditions, tenant, fc.boolean())
+    .map(([one, other, isFirst]) => (isFirst ? `${one} && ${other}` : `${other} && ${one}`))
+    .map(withoutAccidentalLists);
+}
+
+/** Matchers with a part for each column, or most of them. */
+function ofColumns(shape: MatcherShape): fc.Arbitrary<string> {
   const { hasTenant, g, g2, g3 } = shape;
   const writable = isWritable(shape);
   const some = (texts: readonly string[], arity?: 2 | 3) => part(texts.filter(writable), arity);
