@@ -39,6 +39,15 @@ interface Telling {
   readonly metrics: Metrics;
 }
 
+/** Connections that a server opens to Postgres for each purpose, at most. */
+const POOL = { decisions: 10, management: 5, following: 2, listening: 1 } as const;
+
+/** Connections that one server opens to Postgres, at most. */
+export const CONNECTIONS = Object.values(POOL).reduce((sum, size) => sum + size, 0);
+
+/** Connections of the embedded database beside those of servers: for people, and for Postgres itself. */
+const SPARE_CONNECTIONS = 20;
+
 /** A decision waits this long for one answer of Postgres, in milliseconds. */
 const QUERY_TIMEOUT = 2_000;
 
@@ -46,23 +55,39 @@ const QUERY_TIMEOUT = 2_000;
 const PULL_TIMEOUT = 10_000;
 
 /**
- * Opens the stores that the settings name: the database, migrated and with its root key, and where
- * rate limits are counted. Everything opened adds its closer.
+ * Opens the stores that the settings name: the database, migrated and with its root key (done
+ * already where it is `prepared`), and where rate limits are counted. Everything opened adds its
+ * closer.
  */
 export async function openStores(
   config: Config,
   telling: Telling,
   closers: Closer[],
+  { prepared = false }: { readonly prepared?: boolean } = {},
 ): Promise<Stores> {
   const { url, failed } = await locateDatabase(config, telling.log, closers);
-  const management = openDatabase(url, telling, closers, { max: 5 });
-  const following = openDatabase(url, telling, closers, { max: 2, queryTimeout: PULL_TIMEOUT });
-  const database = openDatabase(url, telling, closers, { queryTimeout: QUERY_TIMEOUT });
-  await migrateUp(management);
-  await installRootKey(management, config.rootKey ?? (await ensureRootKeyFile(config.dataDir)));
+  const management = openDatabase(url, telling, closers, { max: POOL.management });
+  const following = openDatabase(url, telling, closers, {
+    max: POOL.following,
+    queryTimeout: PULL_TIMEOUT,
+  });
+  const database = openDatabase(url, telling, closers, {
+    max: POOL.decisions,
+    queryTimeout: QUERY_TIMEOUT,
+  });
+  if (!prepared) await prepareDatabase(management, config);
   const redis = await openRedis(config, telling.log, closers);
   const limiter = openLimiter(config, { database, redis, clock: telling.clock });
   return { url, database, management, following, redis, limiter, failed };
+}
+
+/** Brings the schema up to date and makes the root key the one that the settings give. */
+export async function prepareDatabase(
+  database: Database,
+  { rootKey, dataDir }: Config,
+): Promise<void> {
+  await migrateUp(database);
+  await installRootKey(database, rootKey ?? (await ensureRootKeyFile(dataDir)));
 }
 
 /** Closes everything, the last opened first; a closer that fails keeps no other from its turn. */
@@ -78,15 +103,22 @@ export async function closeAll(closers: Closer[]): Promise<void> {
   if (failures.length > 0) throw new AggregateError(failures, 'not everything could be closed');
 }
 
-async function locateDatabase(
+/**
+ * Where the database is: the one that the settings name, else the embedded one, which is started for
+ * so many `servers`. `failed` settles with the reason when that ends by itself; it never rejects.
+ */
+export async function locateDatabase(
   { databaseUrl, dataDir }: Config,
   log: Logger,
   closers: Closer[],
+  servers = 1,
 ): Promise<{ url: string; failed: Promise<string> }> {
   if (databaseUrl !== undefined) return { url: databaseUrl, failed: new Promise(() => {}) };
-  const embedded = await startEmbeddedPostgres({ dataDir, log });
+  const connections = servers * CONNECTIONS + SPARE_CONNECTIONS;
+  const embedded = await startEmbeddedPostgres({ dataDir, log, connections });
   closers.push(() => embedded.stop());
-  return embedded;
+  const failed = embedded.failed.then((how) => `the database ended: ${how}`);
+  return { url: embedded.url, failed };
 }
 
 function openDatabase(

@@ -1,6 +1,5 @@
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import type { Server } from 'node:http';
-import { join } from 'node:path';
 import { createApprovalService } from './approvals/create-approval-service.js';
 import { findEvents } from './audit/audit-query.js';
 import { ensureAuditPartitions } from './audit/partitions.js';
@@ -12,8 +11,9 @@ import { forgetOldAnswers } from './decision/idempotency.js';
 import type { EngineBuilder } from './engine/create-engine.js';
 import type { Model } from './engine/model.js';
 import { createApp } from './http/app.js';
-import { closeGently, listen } from './http/listen.js';
+import { closeGently, listen, stopListening } from './http/listen.js';
 import { answerable, logFailure, problemOf } from './http/problem.js';
+import type { Services } from './http/services.js';
 import { createKeyService } from './identity/key-service.js';
 import { listenForChanges } from './platform/change-listener.js';
 import { type Clock, systemClock } from './platform/clock.js';
@@ -25,6 +25,7 @@ import { createCurrentPolicy } from './policy/current-policy.js';
 import { applyAtFirstStart, watchDirectory } from './policy/policy-directory.js';
 import { createPolicyService, type PolicyService } from './policy/policy-service.js';
 import { loadShippedModels } from './policy/shipped-models.js';
+import { nameServer } from './server-file.js';
 import { createHealth } from './server-health.js';
 import { closeAll, type Closer, openStores } from './server-stores.js';
 
@@ -37,6 +38,17 @@ export interface ServerOptions {
   readonly watch?: boolean;
   /** Begins the engines that decide; the fastest for each model unless given. */
   readonly buildEngine?: (model: Model) => EngineBuilder;
+  /**
+   * Given to one of several processes that share the port. What is done once for all of them is done
+   * already: the database is started, migrated and has its root key, its bundle and who watches it.
+   */
+  readonly worker?: WorkerPart;
+}
+
+/** What a worker is given. */
+export interface WorkerPart {
+  /** The metrics of all workers, as `GET /metrics` shows them. */
+  allMetrics(): Promise<string>;
 }
 
 /** A server that answers. */
@@ -45,10 +57,14 @@ export interface RunningServer {
   readonly url: string;
   readonly http: Server;
   readonly policy: PolicyService;
+  /** What this process has counted. */
+  readonly metrics: Metrics['registry'];
   /** Settles with the reason when the server can no longer go on; never rejects. */
   readonly failed: Promise<string>;
   /** Turns `/health/ready` away while requests are still answered. */
   drain(): void;
+  /** Drains, and takes no new connections: others listen on the port. */
+  leave(): void;
   /** Finishes what is in flight, writes what is recorded, closes everything, in this order. */
   stop(): Promise<void>;
 }
@@ -76,12 +92,13 @@ export async function startServer(config: Config, options: ServerOptions): Promi
 
 async function build(
   config: Config,
-  { log, clock = systemClock, watch = false, buildEngine }: ServerOptions,
+  { log, clock = systemClock, watch = false, buildEngine, worker }: ServerOptions,
   closers: Closer[],
 ): Promise<RunningServer> {
   await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
   const metrics = createMetrics();
-  const stores = await openStores(config, { log, clock, metrics }, closers);
+  const prepared = worker !== undefined;
+  const stores = await openStores(config, { log, clock, metrics }, closers, { prepared });
   const { database, management, limiter } = stores;
 
   const shippedModels = await loadShippedModels();
@@ -132,7 +149,7 @@ async function build(
     runTests: runBundleTests,
     shippedModels,
   });
-  await applyAtFirstStart(policy, config.policyDir, log);
+  if (!prepared) await applyAtFirstStart(policy, config.policyDir, log);
   if (watch) closers.push(watchDirectory(policy, config.policyDir, log));
   const checks = createCheckService({
     database,
@@ -173,7 +190,7 @@ async function build(
   const http = createApp({
     clock,
     log,
-    metrics,
+    metrics: { httpRequests: metrics.httpRequests, registry: shownMetrics(metrics, worker) },
     metricsPublic: config.metricsPublic,
     current,
     checks,
@@ -186,25 +203,33 @@ async function build(
   });
   const url = await listen(http, config.host, config.port);
   closers.push(() => closeGently(http));
-  closers.push(await nameServer(config.dataDir, url));
+  if (!prepared) closers.push(await nameServer(config.dataDir, url));
 
+  const drain = (): void => {
+    draining = true;
+  };
   return {
     url,
     http,
     policy,
+    metrics: metrics.registry,
     failed: stores.failed,
-    drain: () => {
-      draining = true;
+    drain,
+    leave: () => {
+      drain();
+      stopListening(http);
     },
     stop: () => closeAll(closers),
   };
 }
 
-/** Names address and process in the data directory, for the command line; gone once it stops. */
-async function nameServer(dataDir: string, address: string): Promise<Closer> {
-  const file = join(dataDir, 'server.json');
-  await writeFile(file, `${JSON.stringify({ address, pid: process.pid })}\n`, { mode: 0o600 });
-  return () => rm(file, { force: true });
+/** What `GET /metrics` shows: of a worker, what all of them have counted. */
+function shownMetrics(
+  { registry }: Metrics,
+  worker: WorkerPart | undefined,
+): Services['metrics']['registry'] {
+  if (worker === undefined) return registry;
+  return { contentType: registry.contentType, metrics: () => worker.allMetrics() };
 }
 
 function decisionMetrics(metrics: Metrics): DecisionMetrics {

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import type { Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, Server as SocketServer } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 
 /** How long requests in flight may take once the server closes, in milliseconds. */
@@ -13,6 +13,12 @@ export async function listen(server: Server, host: string, port: number): Promis
   const address = server.address() as AddressInfo;
   const name = address.family === 'IPv6' || host.includes(':') ? `[${host}]` : host;
   return `http://${name}:${address.port}`;
+}
+
+/** Takes no new connections; those that are open are answered as before. */
+export function stopListening(server: Server): void {
+  // `close` of an HTTP server ends idle connections, on which a request may be on its way.
+  SocketServer.prototype.close.call(server);
 }
 
 /** Takes no new connections and waits for what is in flight, but not for ever. */

@@ -73,7 +73,9 @@ export function createMetrics() {
     }),
     revision: new Gauge({
       name: 'countersign_revision',
-      help: 'Revision of the policy that this server answers from',
+      help: 'Revision of the policy that this server answers from; of several workers, the lowest',
+      // Every worker has it.
+      aggregator: 'min',
       registers,
     }),
     snapshotBuilds: new Counter({
@@ -100,12 +102,14 @@ export function createMetrics() {
     engineRules: new Gauge({
       name: 'countersign_engine_rules',
       help: 'Casbin rules that the engine in use holds',
+      aggregator: 'max',
       registers,
     }),
     engineMatcherParts: new Gauge({
       name: 'countersign_engine_matcher_parts',
       help: 'Parts of the matcher in use by how their rules are found (indexed, residual, fallback)',
       labelNames: ['handling'],
+      aggregator: 'max',
       registers,
     }),
     auditPending: new Gauge({

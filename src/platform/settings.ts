@@ -61,7 +61,7 @@ export const SETTINGS = Type.Object({
       'an address like `redis://host:6379`, `rediss://…`, `redis+cluster://…` or `redis+sentinel://…`',
     format: 'redis-url',
     otherwise:
-      'counters in memory with the embedded database, else in Postgres; events by `LISTEN`/`NOTIFY`',
+      'counters in memory for a single process with the embedded database, else in Postgres; events by `LISTEN`/`NOTIFY`',
     secret: true,
   }),
   COUNTERSIGN_DATA_DIR: setting({
@@ -108,7 +108,8 @@ export const SETTINGS = Type.Object({
     default: 'info',
   }),
   COUNTERSIGN_WORKERS: setting({
-    description: 'Processes that share the port; `auto` for one a processor core.',
+    description:
+      'Processes that share the port, each with the whole policy in memory; `auto` for one a processor core. More than one count rate limits in Redis, else in Postgres.',
     expected: '`auto` or a number from 1 to 999',
     format: 'workers',
     default: '1',

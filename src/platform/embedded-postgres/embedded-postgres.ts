@@ -15,6 +15,8 @@ import { runWatched, type Watched } from './watchdog.js';
 export interface EmbeddedPostgresOptions {
   readonly dataDir: string;
   readonly log: Logger;
+  /** Connections that it must take at once; 100 unless more are asked for. */
+  readonly connections?: number;
 }
 
 /** A running database of our own. */
@@ -27,6 +29,9 @@ export interface EmbeddedPostgres {
   stop(): Promise<void>;
 }
 
+/** Connections that it takes at least. */
+const CONNECTIONS = 100;
+
 /**
  * Small, and safe: every commit is on the disk before it is answered. No statement's text and no
  * value ever comes into the log.
@@ -34,7 +39,6 @@ export interface EmbeddedPostgres {
 const PARAMETERS = {
   listen_addresses: '',
   unix_socket_permissions: '0700',
-  max_connections: '100',
   shared_buffers: '24MB',
   work_mem: '4MB',
   maintenance_work_mem: '16MB',
@@ -82,7 +86,7 @@ export async function startEmbeddedPostgres(
     const binaries = await runnableBinaries(found, placement.account, placement.copies);
     const pgDir = await initialiseDatabase(binaries, placement);
     await awaitLeftover(pgDir);
-    return await launch(binaries, pgDir, placement.account, options.log, unlock);
+    return await launch(binaries, pgDir, placement.account, options, unlock);
   } catch (error) {
     unlock();
     throw error;
@@ -93,12 +97,19 @@ async function launch(
   binaries: Binaries,
   pgDir: string,
   account: Account | undefined,
-  log: Logger,
+  { log, connections = CONNECTIONS }: EmbeddedPostgresOptions,
   unlock: () => void,
 ): Promise<EmbeddedPostgres> {
   const socket = await placeSocket(pgDir, account);
   const watched = runWatched(
-    [join(binaries.root, 'bin', 'postgres'), '-D', pgDir, '-k', socket.dir, ...parameters()],
+    [
+      join(binaries.root, 'bin', 'postgres'),
+      '-D',
+      pgDir,
+      '-k',
+      socket.dir,
+      ...parameters(connections),
+    ],
     { account, removeAfter: socket.temporary ? socket.dir : undefined },
   );
   const exit = exitOf(watched.child);
@@ -118,8 +129,9 @@ async function launch(
   };
 }
 
-function parameters(): string[] {
-  return Object.entries(PARAMETERS).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
+function parameters(connections: number): string[] {
+  const all = { ...PARAMETERS, max_connections: Math.max(CONNECTIONS, connections) };
+  return Object.entries(all).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
 }
 
 /** Waits until it takes connections, and goes on telling what it logs. */
