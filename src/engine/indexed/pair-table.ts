@@ -6,7 +6,7 @@ const FIRST_ENTRIES = 16;
 const WIDTH = 3;
 
 /**
- * Numbers by pairs of numbers, none of them negative. Twelve bytes an entry and no objects; split into
+ * Numbers by pairs of numbers that are not negative. Twelve bytes an entry and no objects; split into
  * shards, because growing one large table would hold the event loop for long.
  */
 export class PairTable {

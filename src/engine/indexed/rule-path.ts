@@ -7,25 +7,24 @@ import { NONE } from './symbol-table.js';
 /** The node that every rule begins at. */
 const ROOT = 0;
 
-/** Fields of a leaf. */
+/** Fields of a list: its first row and its last. */
 const FIRST = 0;
 const LAST = 1;
-/** Fields of a row. */
+/** Fields of a row in a list: those beside it. */
 const BEFORE = 0;
 const AFTER = 1;
 
 /**
  * The rules of a table by the values of some columns, one after the other: a trie whose edges are
- * pairs of a node and a symbol, and whose leaves are lists of rows in their order.
+ * pairs of a node and a symbol. A last edge leads to the one row that there is for its values, as most
+ * do, or to a list of rows in their order.
  */
 export class RulePath {
   readonly #table: RuleTable;
   readonly #columns: readonly number[];
   readonly #edges = new PairTable();
   #nodes = ROOT + 1;
-  /** Of a leaf: its first row and its last. */
-  readonly #leaves = new Records(2);
-  /** Of a row: those beside it in the list of its leaf. */
+  readonly #lists = new Records(2);
   readonly #neighbours = new Records(2);
 
   /** @param columns at least one; the first is asked first */
@@ -36,25 +35,26 @@ export class RulePath {
 
   /** Takes a row that comes after all that were taken. */
   add(row: number): void {
-    const leaf = this.#takeLeaf(row);
-    while (this.#neighbours.length <= row) this.#neighbours.push(NONE);
-    const last = this.#leaves.get(leaf, LAST);
-    this.#neighbours.set(row, BEFORE, last);
-    if (last === NONE) this.#leaves.set(leaf, FIRST, row);
-    else this.#neighbours.set(last, AFTER, row);
-    this.#leaves.set(leaf, LAST, row);
+    const node = this.#lastNode(row);
+    const symbol = this.#lastSymbol(row);
+    const held = this.#edges.get(node, symbol);
+    if (held === NONE) this.#edges.set(node, symbol, asRow(row));
+    else if (held >= 0) this.#append(held, row);
+    else {
+      const list = this.#lists.push(NONE);
+      this.#edges.set(node, symbol, list);
+      this.#append(list, rowOf(held));
+      this.#append(list, row);
+    }
   }
 
   /** Forgets a row that was taken. */
   remove(row: number): void {
-    const before = this.#neighbours.get(row, BEFORE);
-    const after = this.#neighbours.get(row, AFTER);
-    if (before !== NONE) this.#neighbours.set(before, AFTER, after);
-    if (after !== NONE) this.#neighbours.set(after, BEFORE, before);
-    if (before !== NONE && after !== NONE) return;
-    const leaf = this.#takeLeaf(row);
-    if (before === NONE) this.#leaves.set(leaf, FIRST, after);
-    if (after === NONE) this.#leaves.set(leaf, LAST, before);
+    const node = this.#lastNode(row);
+    const symbol = this.#lastSymbol(row);
+    const held = this.#edges.get(node, symbol);
+    if (held >= 0) this.#unlink(held, row);
+    else this.#edges.set(node, symbol, NONE);
   }
 
   /**
@@ -73,28 +73,61 @@ export class RulePath {
     for (let index = 0; index < symbols.length; index += 1) {
       const next = this.#edges.get(node, symbols.at(index));
       if (next === NONE) continue;
-      if (isLast) this.#list(next, rows);
-      else this.#walk(next, level + 1, wanted, rows);
+      if (!isLast) this.#walk(next, level + 1, wanted, rows);
+      else if (next < 0) rows.push(rowOf(next));
+      else this.#list(next, rows);
     }
   }
 
-  #list(leaf: number, rows: Ints): void {
-    let row = this.#leaves.get(leaf, FIRST);
+  #list(list: number, rows: Ints): void {
+    let row = this.#lists.get(list, FIRST);
     for (; row !== NONE; row = this.#neighbours.get(row, AFTER)) rows.push(row);
   }
 
-  #takeLeaf(row: number): number {
+  #append(list: number, row: number): void {
+    while (this.#neighbours.length <= row) this.#neighbours.push(NONE);
+    const last = this.#lists.get(list, LAST);
+    this.#neighbours.set(row, BEFORE, last);
+    this.#neighbours.set(row, AFTER, NONE);
+    if (last === NONE) this.#lists.set(list, FIRST, row);
+    else this.#neighbours.set(last, AFTER, row);
+    this.#lists.set(list, LAST, row);
+  }
+
+  #unlink(list: number, row: number): void {
+    const before = this.#neighbours.get(row, BEFORE);
+    const after = this.#neighbours.get(row, AFTER);
+    if (before === NONE) this.#lists.set(list, FIRST, after);
+    else this.#neighbours.set(before, AFTER, after);
+    if (after === NONE) this.#lists.set(list, LAST, before);
+    else this.#neighbours.set(after, BEFORE, before);
+  }
+
+  /** The node that a row's last edge begins at; made where it is not there. */
+  #lastNode(row: number): number {
     let node = ROOT;
-    const last = this.#columns.length - 1;
-    for (let level = 0; level <= last; level += 1) {
+    for (let level = 0; level < this.#columns.length - 1; level += 1) {
       const symbol = this.#table.symbol(this.#columns[level] as number, row);
       let next = this.#edges.get(node, symbol);
       if (next === NONE) {
-        next = level === last ? this.#leaves.push(NONE) : this.#nodes++;
+        next = this.#nodes++;
         this.#edges.set(node, symbol, next);
       }
       node = next;
     }
     return node;
   }
+
+  #lastSymbol(row: number): number {
+    return this.#table.symbol(this.#columns[this.#columns.length - 1] as number, row);
+  }
+}
+
+/** A row as the value of an edge: below every number of a list, and below `NONE`. */
+function asRow(row: number): number {
+  return NONE - 1 - row;
+}
+
+function rowOf(value: number): number {
+  return NONE - 1 - value;
 }
