@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { loadConfig } from '../../src/platform/config.js';
 import { settingNames, settingOf } from '../../src/platform/settings.js';
-import { assignmentsOf, ROOT, secondsOf, SHUTDOWN, textOf, yamlOf } from './files.js';
+import { shutdownTime } from '../../src/shutdown-time.js';
+import { assignmentsOf, ROOT, secondsOf, textOf, yamlOf } from './files.js';
 
 interface Service {
   readonly image: string;
@@ -141,7 +142,9 @@ describe('docker-compose.yml', () => {
   });
 
   it('waits for a server to drain before it kills it', () => {
-    assert.ok(secondsOf(server.stop_grace_period ?? '0s') > SHUTDOWN, 'longer than it takes');
+    const drain = secondsOf(settingOf('COUNTERSIGN_DRAIN').default ?? '') * 1_000;
+    const patience = secondsOf(server.stop_grace_period ?? '0s') * 1_000;
+    assert.ok(patience > shutdownTime(drain), 'longer than it takes');
   });
 
   it('has Redis refuse to count rather than forget a counter', () => {

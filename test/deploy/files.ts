@@ -6,12 +6,6 @@ import { stubServices } from '../support/stub-services.js';
 /** The folder of the repository. */
 export const ROOT = new URL('../../', import.meta.url);
 
-/** The longest that a server with the usual drain takes from SIGTERM to its end, in seconds. */
-export const SHUTDOWN = 10;
-
-/** Connections to Postgres that a server opens at most; docs/operations.md adds them up. */
-export const CONNECTIONS = 18;
-
 /** A file of the repository. */
 export function textOf(path: string): string {
   return readFileSync(new URL(path, ROOT), 'utf8');

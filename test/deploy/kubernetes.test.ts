@@ -2,7 +2,9 @@ import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import { loadConfig } from '../../src/platform/config.js';
 import { settingNames, settingOf, type SettingName } from '../../src/platform/settings.js';
-import { assignmentsOf, CONNECTIONS, probePaths, ROOT, SHUTDOWN, textOf, yamlOf } from './files.js';
+import { CONNECTIONS } from '../../src/server-stores.js';
+import { shutdownTime } from '../../src/shutdown-time.js';
+import { assignmentsOf, probePaths, ROOT, textOf, yamlOf } from './files.js';
 
 interface Probe {
   readonly httpGet: { readonly path: string; readonly port: string };
@@ -121,8 +123,7 @@ describe('deploy/kubernetes', () => {
   });
 
   it('waits longer for a server to end than it takes to drain', () => {
-    const drain = config.drainMs / 1_000;
-    const longest = Math.max(SHUTDOWN, drain + 5);
+    const longest = shutdownTime(config.drainMs) / 1_000;
     assert.ok(pod.terminationGracePeriodSeconds > longest, `more than ${longest} s`);
   });
 
