@@ -2,9 +2,6 @@ import type { DecidingRule, RuleLine } from '../vocabulary.js';
 import type { AnswerBody } from './answer.js';
 import type { BatchAnswer } from './answer-batch.js';
 
-/** Rules whose text is kept: the same few decide most checks. */
-const KEPT_RULES = 4_096;
-
 /** Whatever JSON would escape, and all that is not ASCII. */
 const NOT_PLAIN = /[^ !#-[\]-~]/;
 
@@ -51,16 +48,10 @@ function writeRule(rule: DecidingRule): string {
   return message === undefined ? `${text}}` : `${text},"message":${quoted(message)}}`;
 }
 
-/** Lines are never changed: the same array is the same text. */
-const lines = new Map<RuleLine, string>();
-
 function writeLine(line: RuleLine): string {
-  const known = lines.get(line);
-  if (known !== undefined) return known;
-  if (lines.size >= KEPT_RULES) lines.clear();
-  const text = JSON.stringify(line);
-  lines.set(line, text);
-  return text;
+  let text = `[${quoted(line[0])}`;
+  for (let index = 1; index < line.length; index += 1) text += `,${quoted(line[index] as string)}`;
+  return `${text}]`;
 }
 
 function quoted(text: string): string {

@@ -10,6 +10,7 @@ import type { Model } from '../model.js';
 import { createNamedFunctions } from '../named-functions.js';
 import { ALLOW, effectOf, meaningOf, type Merged, mergeEffect } from './effect.js';
 import { planIndex } from './index-plan.js';
+import { LineCache } from './line-cache.js';
 import { Frame, NO_RULE } from './frame.js';
 import { type Evaluate, Interpreter } from './interpreter.js';
 import { Lookups } from './lookups.js';
@@ -56,6 +57,8 @@ class IndexedEngine implements LoadingEngine {
   readonly #matcher: Evaluate;
   readonly #readers: readonly ((check: Check) => unknown)[];
   readonly #eft: number;
+  readonly #lines = new LineCache();
+  readonly #lineOf = (row: number): RuleLine => this.#policies.line(row);
   readonly #frame: Frame;
   /** What the frame was filled from. */
   #decided: Check | undefined;
@@ -209,7 +212,7 @@ class IndexedEngine implements LoadingEngine {
 
   #answer({ allowed, named }: Merged): EngineAnswer {
     if (named === NONE) return allowed ? ALLOWED : DENIED;
-    const rule = this.#policies.line(named);
+    const rule = this.#lines.get(named, this.#lineOf);
     return allowed ? { effect: 'allow', rule } : { effect: 'deny', explicit: true, rule };
   }
 
