@@ -121,7 +121,8 @@ export class Member {
     if (this.#ended.isSettled) return;
     const reason = this.#reason ?? signal ?? `exit code ${code}`;
     const answered = this.#since === undefined ? undefined : performance.now() - this.#since;
-    this.#ended.resolve({ inOrder: code === 0 });
+    // One that never answered had begun nothing.
+    this.#ended.resolve({ inOrder: code === 0 || answered === undefined });
     this.#keeper.ended(this, this.isLeaving ? undefined : { reason, answered });
     this.started.resolve(false);
     this.#reported.resolve(false);

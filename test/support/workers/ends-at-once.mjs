@@ -1,0 +1,2 @@
+/** A worker that never comes to answer. */
+process.exit(3);
