@@ -165,17 +165,20 @@ function seededRandom(seed: number): () => number {
   };
 }
 
-/**
- * Three governance rules that hold for every check of the workloads and deny none: a window that is
- * always open, a comment that is always there, a limit that is never reached.
- */
-export const GOVERNANCE = `rules:
+/** The first two of `GOVERNANCE`, which need no store. */
+export const GOVERNANCE_WITHOUT_LIMITS = `rules:
   - id: always-open
     kind: time-window
     windows: [{days: [mon-sun], from: "00:00", to: "24:00", timezone: Europe/Berlin}]
   - id: with-a-comment
     kind: require-comment
-    comment: {min_length: 10, pattern: "CHG-[0-9]+"}
+    comment: {min_length: 10, pattern: "CHG-[0-9]+"}`;
+
+/**
+ * Three governance rules that hold for every check of the workloads and deny none: a window that is
+ * always open, a comment that is always there, a limit that is never reached.
+ */
+export const GOVERNANCE = `${GOVERNANCE_WITHOUT_LIMITS}
   - id: never-reached
     kind: rate-limit
     limits: [{per: hour, count: 1000000000}]
