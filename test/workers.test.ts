@@ -227,13 +227,17 @@ describe('a server of workers with a database of its own', function () {
   });
   after(() => data.remove());
 
-  it('leaves no process behind when the primary is killed', async () => {
+  it('counts rate limits together, and leaves no process behind when the primary is killed', async () => {
     const server = start({ COUNTERSIGN_AUDIT: 'strict', COUNTERSIGN_DRAIN: '0s' });
     const log = followLog(server);
     const url = await server.listening;
     const workers = await log.until(ANSWERS, 2);
     const key = await rootKeyOf(data.path);
-    assert.equal((await ask(`${url}/check`, { key, body: CHECK })).status, 200);
+    const body = { tenant: 'acme', subject: 'mona', action: 'export', resource: 'report:q1' };
+    const asked = Array.from({ length: 12 }, () => ask(`${url}/check`, { key, body }));
+    const allowed = (await Promise.all(asked)).filter(({ text }) => /"allowed":true/.test(text));
+    assert.equal(allowed.length, 5);
+
     const lock = await readFile(join(data.path, 'pg', 'postmaster.pid'), 'utf8');
     const postgres = Number.parseInt(lock, 10);
     assert.ok(runs(postgres), 'the database runs');
