@@ -19,6 +19,8 @@ export async function reportOf(registry: Registry): Promise<Report> {
   const metrics = await registry.getMetricsAsJSON();
   return metrics.map((metric) => ({
     ...metric,
+    // prom-client leaves out when a process began; a server began with the first of its processes.
+    aggregator: metric.aggregator === 'omit' ? 'min' : metric.aggregator,
     values: metric.values.filter(({ value }) => Number.isFinite(value)),
   }));
 }

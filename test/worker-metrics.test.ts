@@ -37,6 +37,7 @@ describe('the metrics of workers', () => {
     assert.match(shown, /^countersign_revision 7$/m);
     assert.match(shown, /^countersign_engine_rules 43$/m);
     assert.match(shown, /^countersign_audit_pending 7$/m);
+    assert.match(shown, /^process_start_time_seconds \d+$/m);
     assert.doesNotMatch(shown, /NaN/);
   });
 
