@@ -143,6 +143,22 @@ describe('changing the rules of the indexed engine in place', () => {
     assert.deepEqual(asks(), [none, none]);
   });
 
+  it('knows the roles of a check that it decided before the change', () => {
+    const engine = indexed(shippedModel('rbac-tenant'), [['g', 'bob', 'editor', 'acme']]);
+    const check = checkOf();
+    engine.decide(check);
+    assert.deepEqual([engine.subjectIsRole(check), engine.rolesOf(check)], [false, []]);
+    apply(
+      engine,
+      [
+        ['g', 'carol', 'alice', 'acme'],
+        ['g', 'alice', 'editor', 'acme'],
+      ],
+      [],
+    );
+    assert.deepEqual([engine.subjectIsRole(check), engine.rolesOf(check)], [true, ['editor']]);
+  });
+
   it('takes many rules at once', () => {
     const rules = Array.from({ length: 300 }, (_, i): RuleLine => ['p', `u${i}`, 'note']);
     const engine = indexed(LIST, []);
