@@ -137,6 +137,19 @@ describe('a server of two workers', function () {
     assert.ok((await metric('countersign_revision')) >= revision, 'a revision is not a sum');
   });
 
+  it('shows metrics while a worker does not report: its last counters stand in', async () => {
+    const counted = await metric('countersign_decisions_total');
+    const [stuck = 0] = workers;
+    process.kill(stuck, 'SIGSTOP');
+    // One of two is handed to the other worker, which answers.
+    const asked = [askAnew('/metrics'), askAnew('/metrics')];
+    const { text } = await Promise.race(asked);
+    process.kill(stuck, 'SIGCONT');
+    assert.match(text, /^countersign_worker_silences_total 1$/m);
+    await Promise.all(asked);
+    assert.equal(await metric('countersign_decisions_total'), counted);
+  });
+
   it('answers rightly while a worker is killed, replaces it, and forgets nothing it counted', async () => {
     const counted = await metric('countersign_decisions_total');
     const loaded = load();
