@@ -63,7 +63,10 @@ export interface RunningServer {
   readonly failed: Promise<string>;
   /** Turns `/health/ready` away while requests are still answered. */
   drain(): void;
-  /** Drains, and takes no new connections: others listen on the port. */
+  /**
+   * Takes no new connections, and ends those that are open with their next answer: others listen on
+   * the port, so the server as a whole stays ready.
+   */
   leave(): void;
   /** Finishes what is in flight, writes what is recorded, closes everything, in this order. */
   stop(): Promise<void>;
@@ -167,6 +170,7 @@ async function build(
   });
 
   let draining = false;
+  let leaving = false;
   const housekeeping = repeat(
     'housekeeping',
     HOUSEKEEPING,
@@ -200,6 +204,7 @@ async function build(
     findEvents: (filter) => findEvents(management, filter),
     health: createHealth({ stores, current, clock }),
     draining: () => draining,
+    parting: () => draining || leaving,
   });
   const url = await listen(http, config.host, config.port);
   closers.push(() => closeGently(http));
@@ -216,7 +221,7 @@ async function build(
     failed: stores.failed,
     drain,
     leave: () => {
-      drain();
+      leaving = true;
       stopListening(http);
     },
     stop: () => closeAll(closers),

@@ -7,7 +7,7 @@ export type ToWorker =
   | { readonly kind: 'start'; readonly config: Config }
   /** Turn `/health/ready` away; answer with `Connection: close`. */
   | { readonly kind: 'drain' }
-  /** Drain, and take no new connections. */
+  /** Take no new connections, and end those that are open with their next answer. */
   | { readonly kind: 'leave' }
   /** Finish what is in flight, and end. */
   | { readonly kind: 'stop' }

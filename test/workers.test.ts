@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { cp, readFile, writeFile } from 'node:fs/promises';
+import { Agent } from 'node:http';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -186,8 +187,16 @@ describe('a server of two workers', function () {
     const counted = await metric('countersign_decisions_total');
     const loaded = load();
     await loaded.more(100);
+    const states: number[] = [];
+    const probing = new Agent({ keepAlive: true });
+    const replaced = log.until('the workers were replaced', 1).then(() => true);
     server.child.kill('SIGHUP');
-    await log.until('the workers were replaced', 1);
+    for (let done = false; !done; done = await Promise.race([replaced, delay(5, false)])) {
+      const probe = await ask(`${url}/health/ready`, { key: '', agent: probing });
+      states.push(probe.status);
+    }
+    probing.destroy();
+    assert.deepEqual([...new Set(states)], [200], 'ready all the time');
     await loaded.more(100);
     await loaded.stop();
     assert.deepEqual([loaded.wrong, loaded.failed], [[], []]);

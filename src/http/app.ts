@@ -49,7 +49,7 @@ export function createApp(services: Services, bounds: Partial<typeof BOUNDS> = {
     latest.set(request.socket, response);
     // Writing to a caller that has gone is no fault of ours.
     response.on('error', ignore);
-    const exchange = beginExchange(request, response, services.draining());
+    const exchange = beginExchange(request, response, services.parting());
     observeExchange(exchange, services);
     if (request.headers.host === undefined && request.httpVersion === '1.1') {
       answerError(exchange, new InvalidRequest('HTTP/1.1 needs the header `Host`'), services.log);

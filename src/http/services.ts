@@ -51,4 +51,6 @@ export interface Services {
   };
   /** Whether the server is on its way down and wants no more connections. */
   draining(): boolean;
+  /** Whether connections end with their next answer; others on the port may be ready all the same. */
+  parting(): boolean;
 }

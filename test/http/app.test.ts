@@ -39,6 +39,7 @@ describe('the HTTP server', () => {
         openApproval: () => answerCheck() as never,
       },
       draining: () => draining,
+      parting: () => draining,
     });
     server = createApp(services);
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));

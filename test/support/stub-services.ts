@@ -98,6 +98,7 @@ export function stubServices(overrides: Partial<Services> = {}): Services {
       ready: () => true,
     },
     draining: () => false,
+    parting: () => false,
     ...overrides,
   };
 }
