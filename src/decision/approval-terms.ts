@@ -14,7 +14,9 @@ export function approvalTerms(snapshot: Snapshot, clock: Clock): PolicyInForce {
     .filter((rule) => rule.kind === 'approval-required')
     .map((rule) => rule.digest);
   const digestsAt = (check: Check, now: number): string[] => {
-    const applied = selectRules(governance, { check, roles: engine.rolesOf(check), now });
+    const roles = rolesOf(engine, check);
+    if (roles === undefined) return [];
+    const applied = selectRules(governance, { check, roles, now });
     return applied['approval-required'].map(({ rule }) => rule.digest);
   };
   return {
@@ -26,4 +28,13 @@ export function approvalTerms(snapshot: Snapshot, clock: Clock): PolicyInForce {
       return digestsAt(check, clock.now()).filter((digest) => then.has(digest));
     },
   };
+}
+
+/** Undefined where they cannot be told: the check is denied then, and needs nobody's approval. */
+function rolesOf(engine: Snapshot['engine'], check: Check): readonly string[] | undefined {
+  try {
+    return engine.rolesOf(check);
+  } catch {
+    return undefined;
+  }
 }

@@ -14,12 +14,14 @@ const REVISION_WAIT = 500;
  * awaiting in between is of one revision.
  */
 export function readPolicy(question: Question, policy: Snapshot): Reading {
-  return {
-    question,
-    policy,
-    casbin: askCasbin(question.check, policy),
-    roles: policy.engine.rolesOf(question.check),
-  };
+  const casbin = askCasbin(question.check, policy);
+  try {
+    return { question, policy, casbin, roles: policy.engine.rolesOf(question.check) };
+  } catch (error) {
+    // Without the roles nobody knows which governance rules apply.
+    const message = error instanceof Error ? error.message : String(error);
+    return { question, policy, casbin: { effect: 'error', message }, roles: [] };
+  }
 }
 
 /**

@@ -30,8 +30,8 @@ export interface RuleDifference {
 }
 
 /**
- * A loaded model with its rules. Synchronous; it never throws for anything that a check can contain,
- * and nothing but `apply` changes what it answers.
+ * A loaded model with its rules. Synchronous; nothing but `apply` changes what it answers, and `decide`
+ * never throws for anything that a check can contain.
  */
 export interface Engine {
   /** `reference` (node-casbin) or `indexed`. */
@@ -44,6 +44,7 @@ export interface Engine {
   /**
    * The roles that `g` gives the `sub` of this check in its tenant: inherited ones too, at most 10
    * levels, in breadth-first order, without the subject itself. Empty where the model has no `g`.
+   * Throws where `role_patterns` names a function that cannot take this `sub`.
    */
   rolesOf(check: SubjectOfCheck): readonly string[];
   /** Whether `name` is the name of a role in the tenant: the right-hand side of some `g` rule there. */
