@@ -1,3 +1,4 @@
+import type { Term } from './role-relations.js';
 import { NONE, type SymbolTable } from './symbol-table.js';
 
 /** Stands for a rule where there is none: its values are empty, and there is nothing to `eval`. */
@@ -13,28 +14,35 @@ export class Frame {
   /** The row of the rule, or `NO_RULE`. */
   row = NO_RULE;
   readonly #symbols: SymbolTable;
-  readonly #known: number[];
+  /** Of tokens that are text, what was looked for in this check. */
+  readonly #terms: { text: string; symbol: number }[];
 
   /** @param tokens how many tokens a request has */
   constructor(tokens: number, symbols: SymbolTable) {
     this.values = Array.from({ length: tokens }, () => undefined);
-    this.#known = Array.from({ length: tokens }, () => UNKNOWN);
+    this.#terms = Array.from({ length: tokens }, () => ({ text: '', symbol: UNKNOWN }));
     this.#symbols = symbols;
   }
 
   /** Takes the value of a token for the next check. */
   fill(token: number, value: unknown): void {
     this.values[token] = value;
-    this.#known[token] = UNKNOWN;
+    (this.#terms[token] as { symbol: number }).symbol = UNKNOWN;
   }
 
   /** The symbol of a token that is text; looked for once a check. `NONE` where no rule holds it. */
   symbolOf(token: number): number {
-    const known = this.#known[token] as number;
-    if (known !== UNKNOWN) return known;
-    const text = this.values[token];
-    const symbol = typeof text === 'string' ? this.#symbols.find(text) : NONE;
-    this.#known[token] = symbol;
-    return symbol;
+    return this.termOf(token).symbol;
+  }
+
+  /** A token that is text, with its symbol. Good until the next check. */
+  termOf(token: number): Term {
+    const term = this.#terms[token] as { text: string; symbol: number };
+    if (term.symbol === UNKNOWN) {
+      const text = this.values[token];
+      term.text = typeof text === 'string' ? text : '';
+      term.symbol = typeof text === 'string' ? this.#symbols.find(text) : NONE;
+    }
+    return term;
   }
 }

@@ -78,22 +78,32 @@ export class Lookups {
   #roles({ type, name, tenant }: Extract<Lookup, { kind: 'roles' }>): Find {
     const relations = this.#parts.roles.get(type);
     if (relations === undefined) throw new Error(`no role type \`${type}\``);
+    const [nameToken, tenantToken] = [this.#tokenOf(name), tenant && this.#tokenOf(tenant)];
+    if (nameToken !== undefined && tenantToken !== undefined) {
+      return (frame, into) => {
+        const nameTerm = frame.termOf(nameToken);
+        addAll(relations.closureOf(nameTerm, frame.termOf(tenantToken)).symbols, into);
+      };
+    }
     const nameOf = this.#termReader(name);
     const tenantOf = tenant ? this.#termReader(tenant) : () => relations.noTenant;
-    return (frame, into) => {
-      const { symbols } = relations.closureOf(nameOf(frame), tenantOf(frame));
-      for (let index = 0; index < symbols.length; index += 1) into.push(symbols[index] as number);
-    };
+    return (frame, into) =>
+      addAll(relations.closureOf(nameOf(frame), tenantOf(frame)).symbols, into);
   }
 
-  /** Reads a name and its symbol, which for a token of the request is looked for once a check. */
+  #tokenOf(expression: Expression): number | undefined {
+    return this.#parts.textToken(expression);
+  }
+
+  /** Reads a name and its symbol. */
   #termReader(expression: Expression): (frame: Frame) => Term {
-    const { symbols, compile, textToken } = this.#parts;
-    const token = textToken(expression);
+    const { symbols, compile } = this.#parts;
+    const token = this.#tokenOf(expression);
+    if (token !== undefined) return (frame) => frame.termOf(token);
     const read = compile(expression);
     return (frame) => {
       const text = asText(read(frame));
-      return { text, symbol: token === undefined ? symbols.find(text) : frame.symbolOf(token) };
+      return { text, symbol: symbols.find(text) };
     };
   }
 
@@ -127,4 +137,8 @@ export class Lookups {
     this.#indexes.set(key, { column, index });
     return index;
   }
+}
+
+function addAll(symbols: readonly number[], into: Ints): void {
+  for (let index = 0; index < symbols.length; index += 1) into.push(symbols[index] as number);
 }

@@ -26,6 +26,9 @@ export interface RoleClosure {
   readonly names: readonly string[];
 }
 
+const NO_NAMES: readonly string[] = [];
+const NOTHING: RoleClosure = { symbols: [], names: NO_NAMES };
+
 /** A name, and its symbol: `NONE` where no rule holds it. */
 export interface Term {
   readonly text: string;
@@ -62,8 +65,9 @@ export class PlainRoles implements RoleRelations {
   readonly #nodes = new Records(4);
   readonly #edges = new Records(2);
   #remembered = new Map<number, RoleClosure>();
-  /** Of the node that was asked last: a check asks for it more than once. */
-  #latest: { readonly node: number; readonly closure: RoleClosure } | undefined;
+  /** The node that was asked last, and its closure: a check asks for it more than once. */
+  #latestNode = NONE;
+  #latest: RoleClosure = NOTHING;
   readonly noTenant: Term;
 
   constructor(symbols: SymbolTable) {
@@ -77,10 +81,10 @@ export class PlainRoles implements RoleRelations {
     if (node === NONE || this.#nodes.get(node, FIRST) === NONE) {
       return { symbols: [symbol], names: NO_NAMES };
     }
-    if (this.#latest?.node === node) return this.#latest.closure;
-    const closure = this.#remembered.get(node) ?? this.#found(node);
-    this.#latest = { node, closure };
-    return closure;
+    if (this.#latestNode === node) return this.#latest;
+    this.#latest = this.#remembered.get(node) ?? this.#found(node);
+    this.#latestNode = node;
+    return this.#latest;
   }
 
   isRole(name: Term, tenant: Term): boolean {
@@ -164,7 +168,7 @@ export class PlainRoles implements RoleRelations {
   }
 
   #forget(): void {
-    this.#latest = undefined;
+    this.#latestNode = NONE;
     if (this.#remembered.size > 0) this.#remembered = new Map();
   }
 }
@@ -185,6 +189,3 @@ class FoundClosure implements RoleClosure {
     return this.#names;
   }
 }
-
-const NO_NAMES: readonly string[] = [];
-const NOTHING: RoleClosure = { symbols: [], names: NO_NAMES };

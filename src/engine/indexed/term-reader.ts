@@ -34,7 +34,7 @@ export class TermReader {
 
   /** What fills the model's `sub`; undefined where that is no text. A frame of this check saves time. */
   sub(check: SubjectOfCheck, frame: Frame | undefined): Term | undefined {
-    if (frame !== undefined && this.#sub !== undefined) return fromFrame(frame, this.#sub);
+    if (frame !== undefined && this.#sub !== undefined) return frame.termOf(this.#sub);
     const text = subOf(this.#model, check);
     return text === undefined ? undefined : this.of(text);
   }
@@ -42,7 +42,7 @@ export class TermReader {
   /** The tenant of a check. */
   tenant(text: string, frame: Frame | undefined): Term {
     return frame !== undefined && this.#tenant !== undefined
-      ? fromFrame(frame, this.#tenant)
+      ? frame.termOf(this.#tenant)
       : this.of(text);
   }
 }
@@ -58,8 +58,4 @@ export function textTokenTest({
     if (!isToken || shapeOfReference(expression, requestTokens)?.kind !== 'text') return undefined;
     return names.indexOf(expression.name);
   };
-}
-
-function fromFrame(frame: Frame, token: number): Term {
-  return { text: frame.values[token] as string, symbol: frame.symbolOf(token) };
 }
