@@ -311,14 +311,17 @@ function takesAll(before: readonly Path[], after: readonly Path[]): boolean {
   );
 }
 
-/** Steps that give one value first, so that the later ones are asked of fewer rules. */
+/**
+ * Steps that give few values first, so that the later ones are asked of fewer rules: one value, then
+ * the patterns that fit, of which there are seldom many, then roles.
+ */
 function ordered(path: Path): Path {
   return [...path].sort((a, b) => breadth(a) - breadth(b));
 }
 
 function breadth({ lookups }: ColumnStep): number {
-  if (lookups.length > 1 || lookups[0]?.kind === 'pattern') return 2;
-  return lookups[0]?.kind === 'roles' ? 1 : 0;
+  if (lookups.length === 1 && lookups[0]?.kind === 'equal') return 0;
+  return lookups.length === 1 && lookups[0]?.kind === 'roles' ? 2 : 1;
 }
 
 /** The conjuncts that were not absorbed; an absorbed one at the end stands as what it is, `true`. */

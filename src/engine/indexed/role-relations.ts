@@ -9,11 +9,15 @@ const FEW = 16;
 /** Larger closures remembered at most; then all are forgotten. */
 const MAX_REMEMBERED = 50_000;
 
-/** Fields of a node: its name, the first and the last of its edges, how many rules give it as a role. */
+/**
+ * Fields of a node: its name, the node of its first role, the first and the last of the edges to its
+ * further roles, how many rules give it as a role. Most names have one role, which needs no edge.
+ */
 const NAME = 0;
-const FIRST = 1;
-const LAST = 2;
-const GIVEN = 3;
+const ROLE = 1;
+const FIRST = 2;
+const LAST = 3;
+const GIVEN = 4;
 /** Fields of an edge: the node that it leads to, and the next edge of the same node. */
 const TARGET = 0;
 const NEXT = 1;
@@ -62,7 +66,7 @@ export class PlainRoles implements RoleRelations {
   readonly #symbols: SymbolTable;
   /** Nodes by tenant and name. */
   readonly #places = new PairTable();
-  readonly #nodes = new Records(4);
+  readonly #nodes = new Records(5);
   readonly #edges = new Records(2);
   #remembered = new Map<number, RoleClosure>();
   /** The node that was asked last, and its closure: a check asks for it more than once. */
@@ -78,7 +82,7 @@ export class PlainRoles implements RoleRelations {
   closureOf({ symbol }: Term, tenant: Term): RoleClosure {
     if (symbol === NONE) return NOTHING;
     const node = tenant.symbol === NONE ? NONE : this.#places.get(tenant.symbol, symbol);
-    if (node === NONE || this.#nodes.get(node, FIRST) === NONE) {
+    if (node === NONE || this.#nodes.get(node, ROLE) === NONE) {
       return { symbols: [symbol], names: NO_NAMES };
     }
     if (this.#latestNode === node) return this.#latest;
@@ -97,31 +101,57 @@ export class PlainRoles implements RoleRelations {
     const node = this.#takeNode(name, tenant);
     const target = this.#takeNode(role, tenant);
     this.#nodes.set(target, GIVEN, this.#nodes.get(target, GIVEN) + 1);
-    const edge = this.#edges.push(NONE);
-    this.#edges.set(edge, TARGET, target);
-    const last = this.#nodes.get(node, LAST);
-    if (last === NONE) this.#nodes.set(node, FIRST, edge);
-    else this.#edges.set(last, NEXT, edge);
-    this.#nodes.set(node, LAST, edge);
+    if (this.#nodes.get(node, ROLE) === NONE) this.#nodes.set(node, ROLE, target);
+    else this.#append(node, target);
     this.#forget();
   }
 
   unlink(name: number, role: number, tenant: number): void {
     const node = this.#places.get(tenant, name);
     const target = this.#places.get(tenant, role);
+    if (node === NONE || target === NONE) return;
+    const isGone =
+      this.#nodes.get(node, ROLE) === target
+        ? this.#dropFirst(node)
+        : this.#dropFurther(node, target);
+    if (isGone) this.#nodes.set(target, GIVEN, this.#nodes.get(target, GIVEN) - 1);
+    this.#forget();
+  }
+
+  #append(node: number, target: number): void {
+    const edge = this.#edges.push(NONE);
+    this.#edges.set(edge, TARGET, target);
+    const last = this.#nodes.get(node, LAST);
+    if (last === NONE) this.#nodes.set(node, FIRST, edge);
+    else this.#edges.set(last, NEXT, edge);
+    this.#nodes.set(node, LAST, edge);
+  }
+
+  /** The second role becomes the first. */
+  #dropFirst(node: number): boolean {
+    const edge = this.#nodes.get(node, FIRST);
+    this.#nodes.set(node, ROLE, edge === NONE ? NONE : this.#edges.get(edge, TARGET));
+    if (edge !== NONE) this.#unlinkEdge(node, NONE, edge);
+    return true;
+  }
+
+  #dropFurther(node: number, target: number): boolean {
     let before = NONE;
-    let edge = node === NONE ? NONE : this.#nodes.get(node, FIRST);
+    let edge = this.#nodes.get(node, FIRST);
     while (edge !== NONE && this.#edges.get(edge, TARGET) !== target) {
       before = edge;
       edge = this.#edges.get(edge, NEXT);
     }
-    if (edge === NONE) return;
+    if (edge === NONE) return false;
+    this.#unlinkEdge(node, before, edge);
+    return true;
+  }
+
+  #unlinkEdge(node: number, before: number, edge: number): void {
     const next = this.#edges.get(edge, NEXT);
     if (before === NONE) this.#nodes.set(node, FIRST, next);
     else this.#edges.set(before, NEXT, next);
     if (next === NONE) this.#nodes.set(node, LAST, before);
-    this.#nodes.set(target, GIVEN, this.#nodes.get(target, GIVEN) - 1);
-    this.#forget();
   }
 
   #found(node: number): RoleClosure {
@@ -148,12 +178,11 @@ export class PlainRoles implements RoleRelations {
   }
 
   #visit(node: number, found: number[], seen: Set<number> | undefined): void {
+    const first = this.#nodes.get(node, ROLE);
+    if (first !== NONE) meet(first, found, seen);
     let edge = this.#nodes.get(node, FIRST);
     for (; edge !== NONE; edge = this.#edges.get(edge, NEXT)) {
-      const target = this.#edges.get(edge, TARGET);
-      if (seen === undefined ? found.includes(target) : seen.has(target)) continue;
-      seen?.add(target);
-      found.push(target);
+      meet(this.#edges.get(edge, TARGET), found, seen);
     }
   }
 
@@ -171,6 +200,12 @@ export class PlainRoles implements RoleRelations {
     this.#latestNode = NONE;
     if (this.#remembered.size > 0) this.#remembered = new Map();
   }
+}
+
+function meet(node: number, found: number[], seen: Set<number> | undefined): void {
+  if (seen === undefined ? found.includes(node) : seen.has(node)) return;
+  seen?.add(node);
+  found.push(node);
 }
 
 /** Most are asked for the symbols alone. */

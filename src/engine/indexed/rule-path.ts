@@ -2,6 +2,7 @@ import type { Ints } from './ints.js';
 import { PairTable } from './pair-table.js';
 import { Records } from './records.js';
 import type { RuleTable } from './rule-table.js';
+import { SymbolSet } from './symbol-set.js';
 import { NONE } from './symbol-table.js';
 
 /** The node that every rule begins at. */
@@ -23,6 +24,8 @@ export class RulePath {
   readonly #table: RuleTable;
   readonly #columns: readonly number[];
   readonly #edges = new PairTable();
+  /** What each column has held: most names that are asked for are in no rule of this type. */
+  readonly #held: readonly SymbolSet[];
   #nodes = ROOT + 1;
   readonly #lists = new Records(2);
   readonly #neighbours = new Records(2);
@@ -31,10 +34,14 @@ export class RulePath {
   constructor(table: RuleTable, columns: readonly number[]) {
     this.#table = table;
     this.#columns = columns;
+    this.#held = columns.map(() => new SymbolSet());
   }
 
   /** Takes a row that comes after all that were taken. */
   add(row: number): void {
+    this.#columns.forEach((column, level) => {
+      this.#held[level]?.add(this.#table.symbol(column, row));
+    });
     const node = this.#lastNode(row);
     const symbol = this.#lastSymbol(row);
     const held = this.#edges.get(node, symbol);
@@ -69,9 +76,11 @@ export class RulePath {
 
   #walk(node: number, level: number, wanted: readonly Ints[], rows: Ints): void {
     const symbols = wanted[level] as Ints;
+    const held = this.#held[level] as SymbolSet;
     const isLast = level === this.#columns.length - 1;
     for (let index = 0; index < symbols.length; index += 1) {
-      const next = this.#edges.get(node, symbols.at(index));
+      const symbol = symbols.at(index);
+      const next = held.has(symbol) ? this.#edges.get(node, symbol) : NONE;
       if (next === NONE) continue;
       if (!isLast) this.#walk(next, level + 1, wanted, rows);
       else if (next < 0) rows.push(rowOf(next));
