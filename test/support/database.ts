@@ -3,10 +3,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import pg from 'pg';
 import { type Connection, connectDatabase } from '../../src/platform/database.js';
 import { migrateUp } from '../../src/platform/migrate.js';
-import { LOCAL_POSTGRES } from './test-postgres.js';
+import { POSTGRES_URL } from './test-postgres.js';
 
-/** Set by `test-postgres.ts`, which mocha loads first. */
-const ADMIN_URL = process.env.TEST_DATABASE_URL ?? LOCAL_POSTGRES;
 const MIGRATIONS = new URL('../../src/platform/migrations/', import.meta.url);
 /** Held while a template is made or copied: Postgres copies only a database that nobody uses. */
 const TEMPLATE_LOCK = 7_400_099;
@@ -53,7 +51,7 @@ async function makeTemplate(admin: pg.Client, template: string): Promise<void> {
 }
 
 async function withAdmin(use: (admin: pg.Client) => Promise<void>): Promise<void> {
-  const admin = new pg.Client({ connectionString: ADMIN_URL });
+  const admin = new pg.Client({ connectionString: POSTGRES_URL });
   await admin.connect();
   try {
     await use(admin);
@@ -63,7 +61,7 @@ async function withAdmin(use: (admin: pg.Client) => Promise<void>): Promise<void
 }
 
 function urlOf(name: string): string {
-  const url = new URL(ADMIN_URL);
+  const url = new URL(POSTGRES_URL);
   url.pathname = `/${name}`;
   return url.href;
 }

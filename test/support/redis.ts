@@ -1,13 +1,25 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
 
 /** A Redis for tests, which keep to keys of their own. */
 export interface TestRedis {
+  readonly url: string;
   readonly redis: Redis;
+  close(): Promise<void>;
+}
+
+/** A Redis that a test may kill: on a port of its own, with nothing on disk. */
+export interface RedisServer {
+  readonly url: string;
+  /** Ends it as a crash would; what it held is gone. */
+  kill(): Promise<void>;
+  /** Starts it again on the same port. */
+  start(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -17,20 +29,77 @@ export interface TestRedis {
  * said in one line; with `CI=true` that is an error.
  */
 export async function testRedis(): Promise<TestRedis | undefined> {
-  const known = await connected({ url: process.env['REDIS_URL'] ?? 'redis://127.0.0.1:6379' });
-  if (known !== undefined) return { redis: known, close: async () => void (await known.quit()) };
-  const started = await startRedis();
-  if (started !== undefined) return started;
+  const url = process.env['REDIS_URL'] ?? 'redis://127.0.0.1:6379';
+  const known = await connected(url);
+  if (known !== undefined)
+    return { url, redis: known, close: async () => void (await known.quit()) };
+  const server = await startRedisServer();
+  const redis = server && (await connected(server.url));
+  if (redis !== undefined && server !== undefined) {
+    const close = async () => {
+      redis.disconnect();
+      await server.close();
+    };
+    return { url: server.url, redis, close };
+  }
   const message = 'no Redis for these tests: apt-get install redis-server (or set REDIS_URL)';
   if (process.env['CI'] === 'true') throw new Error(message);
   process.stderr.write(`${message}\n`);
   return undefined;
 }
 
-async function connected(where: { url: string } | { path: string }): Promise<Redis | undefined> {
-  const options = { lazyConnect: true, retryStrategy: () => null, connectTimeout: 1_000 };
-  const redis =
-    'url' in where ? new Redis(where.url, options) : new Redis({ ...options, path: where.path });
+/** Starts a Redis; undefined where `redis-server` is not installed. */
+export async function startRedisServer(): Promise<RedisServer | undefined> {
+  const folder = await mkdtemp(join(tmpdir(), 'countersign-redis-'));
+  const port = await freePort();
+  let running = await runRedis(folder, port);
+  if (running === undefined) {
+    await rm(folder, { recursive: true, force: true });
+    return undefined;
+  }
+  const kill = async () => {
+    if (running === undefined) return;
+    const ended = once(running, 'exit');
+    running.kill('SIGKILL');
+    running = undefined;
+    await ended;
+  };
+  return {
+    url: `redis://127.0.0.1:${port}`,
+    kill,
+    async start() {
+      running ??= await runRedis(folder, port);
+      if (running === undefined) throw new Error('redis-server did not start again');
+    },
+    async close() {
+      await kill();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+async function runRedis(folder: string, port: number): Promise<ChildProcess | undefined> {
+  const server = spawn(
+    'redis-server',
+    ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--dir', folder],
+    { stdio: ['ignore', 'pipe', 'ignore'] },
+  );
+  const isReady = await new Promise<boolean>((resolve) => {
+    server.on('error', () => resolve(false));
+    server.on('exit', () => resolve(false));
+    server.stdout.on('data', (text: Buffer) => {
+      if (/ready to accept/i.test(text.toString())) resolve(true);
+    });
+  });
+  return isReady ? server : undefined;
+}
+
+async function connected(url: string): Promise<Redis | undefined> {
+  const redis = new Redis(url, {
+    lazyConnect: true,
+    retryStrategy: () => null,
+    connectTimeout: 1_000,
+  });
   redis.on('error', () => undefined);
   try {
     await redis.connect();
@@ -41,33 +110,11 @@ async function connected(where: { url: string } | { path: string }): Promise<Red
   }
 }
 
-async function startRedis(): Promise<TestRedis | undefined> {
-  const folder = await mkdtemp(join(tmpdir(), 'countersign-redis-'));
-  const path = join(folder, 'redis.sock');
-  const server = spawn(
-    'redis-server',
-    ['--port', '0', '--unixsocket', path, '--save', '', '--dir', folder],
-    { stdio: ['ignore', 'pipe', 'ignore'] },
-  );
-  const ready = new Promise<boolean>((resolve) => {
-    server.on('error', () => resolve(false));
-    server.on('exit', () => resolve(false));
-    server.stdout.on('data', (text: Buffer) => {
-      if (/ready to accept/i.test(text.toString())) resolve(true);
-    });
-  });
-  const redis = (await ready) ? await connected({ path }) : undefined;
-  if (redis === undefined) {
-    await rm(folder, { recursive: true, force: true });
-    return undefined;
-  }
-  return {
-    redis,
-    async close() {
-      redis.disconnect();
-      server.kill();
-      await once(server, 'exit');
-      await rm(folder, { recursive: true, force: true });
-    },
-  };
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
 }

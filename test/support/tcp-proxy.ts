@@ -7,16 +7,22 @@ import {
   type Server,
   type Socket,
 } from 'node:net';
+import { Transform } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
 
 /** Stands between a client and a store, so that a test can take the store away. */
 export interface TcpProxy {
   readonly port: number;
   /** Ends every connection and refuses new ones. */
   cut(): Promise<void>;
-  /** Takes connections again, and passes on what comes. */
+  /** Takes connections again, all of them new, and passes on what comes, at once. */
   mend(): Promise<void>;
   /** Keeps every connection, old and new, and passes nothing on. */
   stall(): void;
+  /** Ends every connection, and takes new ones. */
+  reset(): void;
+  /** Passes everything on so many milliseconds later, in each direction. */
+  slow(milliseconds: number): void;
 }
 
 /** A proxy before a Postgres, and the address of that Postgres by way of the proxy. */
@@ -34,10 +40,21 @@ export async function postgresProxy(
   return { proxy, url: url.href };
 }
 
+/** A proxy before a Redis, and the address of that Redis by way of the proxy. */
+export async function redisProxy(
+  redisUrl: string,
+): Promise<{ readonly proxy: TcpProxy; readonly url: string }> {
+  const url = new URL(redisUrl);
+  const proxy = await tcpProxy({ host: url.hostname, port: Number(url.port || 6379) });
+  url.host = `127.0.0.1:${proxy.port}`;
+  return { proxy, url: url.href };
+}
+
 /** Forwards connections to a port, or a socket, of this machine. */
 export async function tcpProxy(target: NetConnectOpts): Promise<TcpProxy> {
   const sockets = new Set<Socket>();
   let stalled = false;
+  let latency = 0;
   const forward = (client: Socket): void => {
     const store = connect(target);
     for (const [from, to] of [
@@ -50,7 +67,7 @@ export async function tcpProxy(target: NetConnectOpts): Promise<TcpProxy> {
         sockets.delete(from);
         to.destroy();
       });
-      from.pipe(to);
+      from.pipe(passingLater(() => latency)).pipe(to);
       if (stalled) from.pause();
     }
   };
@@ -69,12 +86,39 @@ export async function tcpProxy(target: NetConnectOpts): Promise<TcpProxy> {
       stalled = true;
       for (const socket of sockets) socket.unpipe().pause();
     },
+    reset() {
+      for (const socket of sockets) socket.resetAndDestroy();
+    },
+    slow(milliseconds) {
+      latency = milliseconds;
+    },
     async mend() {
       stalled = false;
+      latency = 0;
       for (const socket of sockets) socket.destroy();
       if (server.listening) return;
       server = createServer(forward).listen(port, '127.0.0.1');
       await once(server, 'listening');
     },
   };
+}
+
+/** Passes on each part when its time has come, in their order. */
+function passingLater(latency: () => number): Transform {
+  let before = Promise.resolve();
+  return new Transform({
+    transform(part, _encoding, taken) {
+      const wait = latency();
+      const due = wait > 0 ? delay(wait) : undefined;
+      before = before
+        .then(() => due)
+        .then(() => {
+          if (!this.destroyed) this.push(part);
+        });
+      taken();
+    },
+    flush(done) {
+      void before.then(() => done());
+    },
+  });
 }

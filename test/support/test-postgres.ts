@@ -1,7 +1,7 @@
 /**
- * The Postgres that the tests run on, loaded by mocha before any test: the one that
- * `TEST_DATABASE_URL` names, else one that listens on this machine and trusts us, else the embedded
- * one, so that `npm test` needs nothing but Node.
+ * The Postgres that the tests run on, loaded by mocha before any test: the one that `DATABASE_URL`
+ * names, else one that listens on this machine and trusts us, else the embedded one, so that
+ * `npm test` needs nothing but Node. It must let us make databases: each test file has its own.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -11,7 +11,7 @@ import { startEmbeddedPostgres } from '../../src/platform/embedded-postgres/embe
 import { createLogger } from '../../src/platform/log.js';
 
 /** Where a developer's own Postgres is taken from. */
-export const LOCAL_POSTGRES = 'postgresql://postgres@127.0.0.1:5432/postgres';
+const LOCAL_POSTGRES = 'postgresql://postgres@127.0.0.1:5432/postgres';
 
 /** What mocha runs when every test is done. */
 export async function mochaGlobalTeardown(): Promise<void> {
@@ -41,7 +41,7 @@ async function startOwn(): Promise<string> {
   return postgres.url;
 }
 
-// A variable of its own: servers that tests start must not take `DATABASE_URL` from us.
-process.env.TEST_DATABASE_URL ??= (await answers(LOCAL_POSTGRES))
-  ? LOCAL_POSTGRES
-  : await startOwn();
+/** Where databases are made for tests. */
+export const POSTGRES_URL =
+  process.env['DATABASE_URL'] ??
+  ((await answers(LOCAL_POSTGRES)) ? LOCAL_POSTGRES : await startOwn());
