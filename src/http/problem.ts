@@ -6,8 +6,8 @@ import {
   NotFound,
   Unavailable,
 } from '../errors.js';
+import { isStoreFailure } from '../platform/store-failure.js';
 import type { HttpLog } from './services.js';
-import { isStoreFailure } from './store-failure.js';
 
 const fault = Type.Object({
   path: Type.Optional(Type.String({ description: 'JSON pointer into the request.' })),

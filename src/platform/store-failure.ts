@@ -1,5 +1,8 @@
-/** SQLSTATE classes and codes of a database that is away, starting, full or too slow. */
-const SQL_STATES = /^(?:08...|53...|57P0[1-5]|57014|55P03|40001|40P01|25P03)$/;
+/** SQLSTATE classes and codes of a database that is away, starting or full. */
+const AWAY = /^(?:08...|53...|57P0[1-5])$/;
+
+/** Those of one that answers, but of which others had what was asked for, for too long. */
+const HELD = /^(?:57014|55P03|40001|40P01|25P03)$/;
 
 const SYSTEM_CODES = new Set([
   'ECONNREFUSED',
@@ -34,19 +37,24 @@ const REDIS_REFUSALS =
 
 const DEEPEST_CAUSE = 5;
 
-/** Whether an error means that Postgres or Redis could not be reached in time: a 503, not a 500. */
-export function isStoreFailure(error: unknown, depth = 0): boolean {
+/** Whether an error means that Postgres or Redis could not answer in time: a 503, not a 500. */
+export function isStoreFailure(error: unknown): boolean {
+  return isAway(error) || (error instanceof Error && HELD.test(String(Reflect.get(error, 'code'))));
+}
+
+/** Whether an error says that the store itself is away, starting, full or silent. */
+export function isAway(error: unknown, depth = 0): boolean {
   if (!(error instanceof Error) || depth > DEEPEST_CAUSE) return false;
   const code: unknown = 'code' in error ? error.code : undefined;
   if (typeof code === 'string') {
-    if (SQL_STATES.test(code)) return true;
+    if (AWAY.test(code)) return true;
     if (SYSTEM_CODES.has(code) && 'syscall' in error && error.syscall !== 'open') return true;
   }
   if (REDIS_REFUSALS.test(error.message)) return true;
   const message = error.message.toLowerCase();
   if (MESSAGES.some((known) => message.startsWith(known))) return true;
   if (error instanceof AggregateError) {
-    return error.errors.some((inner) => isStoreFailure(inner, depth + 1));
+    return error.errors.some((inner) => isAway(inner, depth + 1));
   }
-  return isStoreFailure(error.cause, depth + 1);
+  return isAway(error.cause, depth + 1);
 }

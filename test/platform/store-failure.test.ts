@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { isStoreFailure } from '../../src/http/store-failure.js';
+import { isAway, isStoreFailure } from '../../src/platform/store-failure.js';
 
 /** Replies of a Redis that cannot count just now, as it writes them. */
 const REFUSALS = [
@@ -25,6 +25,21 @@ describe('what counts as a failure of a store', () => {
   it('is no reply that says that we asked something wrong', () => {
     for (const reply of ['ERR wrong number of arguments', 'WRONGTYPE Operation against a key']) {
       assert.equal(isStoreFailure(new Error(reply)), false, reply);
+    }
+  });
+});
+
+describe('what counts as a store that is away', () => {
+  const withCode = (code: string) => Object.assign(new Error('from Postgres'), { code });
+
+  it('is one that cannot be reached, ends its connections or is full', () => {
+    for (const code of ['08006', '57P01', '53300']) assert.ok(isAway(withCode(code)), code);
+  });
+
+  it('is none in which others only hold what was asked for', () => {
+    for (const code of ['57014', '55P03', '40001', '40P01']) {
+      assert.equal(isAway(withCode(code)), false, code);
+      assert.equal(isStoreFailure(withCode(code)), true, code);
     }
   });
 });
