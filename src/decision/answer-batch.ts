@@ -39,8 +39,8 @@ export interface BatchContext {
 }
 
 /**
- * Answers the items as if asked one after another, all from one snapshot: before anything is awaited,
- * whatever is left to be read of the policy is read, in the same turn. At last the answers wait for
+ * Answers the items as if asked one after another, all from one snapshot: first everything is read
+ * of the policy, in one synchronous pass, then each item is decided, and at last the answers wait for
  * their records together. An item's error stands in its place and spoils nothing else.
  */
 export async function answerBatch(
@@ -49,24 +49,20 @@ export async function answerBatch(
   defaults: BatchBody['defaults'],
   context: BatchContext,
 ): Promise<BatchAnswer> {
-  const { revision } = context.policy;
+  const { policy } = context;
+  const { revision } = policy;
+  const readings = checks.map((item) => readItem(caller, item, defaults, context));
   const results: BatchResult[] = [];
   const records: Promise<void>[] = [];
   const turns = takeTurns();
-  const readings = new Readings(checks, (item) => readItem(caller, item, defaults, context));
-  for (let index = 0; index < checks.length; index += 1) {
-    if (index % ITEMS_OF_A_LOOK === 0 && turns.isOver()) {
-      readings.readRest(index);
-      await turns.next();
-    }
-    const reading = readings.take(index);
+  for (const [index, reading] of readings.entries()) {
+    if (index % ITEMS_OF_A_LOOK === 0 && turns.isOver()) await turns.next();
     if ('error' in reading) {
       results.push(reading);
       continue;
     }
     try {
       const answer = context.decide(reading);
-      if (answer instanceof Promise) readings.readRest(index + 1);
       results.push((answer instanceof Promise ? await answer : answer).body);
     } catch (error) {
       results.push({ error: context.describeError(error) });
@@ -86,42 +82,12 @@ export async function answerBatch(
   return { results, revision };
 }
 
-/** An item as it was read, or why it could not be. */
-type ItemReading = Reading | { readonly error: object };
-
-/**
- * The readings of a batch: each made when it is its turn, for a thousand held at once cost more than
- * they are worth, but all of them in the turn of the event loop in which the first is.
- */
-class Readings {
-  readonly #items: readonly unknown[];
-  readonly #read: (item: unknown) => ItemReading;
-  /** Those that were read before their turn; `undefined` before them. */
-  readonly #early: (ItemReading | undefined)[] = [];
-
-  constructor(items: readonly unknown[], read: (item: unknown) => ItemReading) {
-    this.#items = items;
-    this.#read = read;
-  }
-
-  take(index: number): ItemReading {
-    return this.#early[index] ?? this.#read(this.#items[index]);
-  }
-
-  /** Reads whatever is not read yet, from `index` on: something is to be awaited. */
-  readRest(index: number): void {
-    if (this.#early.length > 0) return;
-    this.#early.length = index;
-    for (const item of this.#items.slice(index)) this.#early.push(this.#read(item));
-  }
-}
-
 function readItem(
   caller: Caller,
   item: unknown,
   defaults: BatchBody['defaults'],
   { origin, policy, describeError }: BatchContext,
-): ItemReading {
+): Reading | { readonly error: object } {
   try {
     return readPolicy(authorizeQuestion(caller, parseBatchItem(item, defaults), origin), policy);
   } catch (error) {
