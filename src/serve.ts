@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { relative } from 'node:path';
 import { type Config, loadConfig, unknownVariables } from './platform/config.js';
+import { keepGarbageYoung } from './platform/heap.js';
 import { createLogger, type Logger } from './platform/log.js';
 import { startServer } from './server.js';
 import { type Stoppable, untilStopped } from './until-stopped.js';
@@ -20,6 +21,7 @@ export interface ServeOptions {
  * @throws SettingsError, InvalidBundle, EmbeddedPostgresError
  */
 export async function serve({ env, cwd, watch }: ServeOptions): Promise<number> {
+  keepGarbageYoung();
   const config = loadConfig(env, cwd);
   const log = createLogger(config.logLevel);
   const strangers = unknownVariables(env);

@@ -6,6 +6,7 @@ import cluster from 'node:cluster';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Unavailable } from './errors.js';
 import type { Config } from './platform/config.js';
+import { keepGarbageYoung } from './platform/heap.js';
 import { createLogger, type Logger } from './platform/log.js';
 import { withinTime } from './platform/later.js';
 import { type RunningServer, startServer } from './server.js';
@@ -30,6 +31,7 @@ let begun: Begun | undefined;
 let ending = false;
 const waiting = new Set<(text: string) => void>();
 
+keepGarbageYoung();
 // These reach a terminal's whole group; the primary says what they mean.
 for (const signal of ['SIGINT', 'SIGQUIT', 'SIGHUP'] as const) process.on(signal, () => undefined);
 process.on('SIGTERM', () => void toPrimary({ kind: 'retiring' }));
