@@ -4,6 +4,7 @@ import { createPostgresLimiter } from './governance/postgres-limiter.js';
 import { createRedisLimiter } from './governance/redis-limiter.js';
 import { installRootKey } from './identity/install-root-key.js';
 import { ensureRootKeyFile } from './identity/root-key.js';
+import { Breaker } from './platform/breaker.js';
 import type { Clock } from './platform/clock.js';
 import type { Config } from './platform/config.js';
 import { connectDatabase, type ConnectionOptions, type Database } from './platform/database.js';
@@ -20,8 +21,13 @@ export type Closer = () => Promise<unknown>;
 export interface Stores {
   /** Where Postgres is. */
   readonly url: string;
-  /** For decisions: a query that is not answered within 2 seconds fails. */
+  /**
+   * For decisions: a query that is not answered within 250 ms fails, with the wait for its connection;
+   * at once while Postgres is known to be away.
+   */
   readonly database: Database;
+  /** For the audit, and for approvals beside decisions: a query not answered within 2 seconds fails. */
+  readonly records: Database;
   /** For changes of the policy and for looking things up, which may take their time. */
   readonly management: Database;
   /** For following the policy: nobody else's slow query may keep a change from arriving. */
@@ -39,8 +45,11 @@ interface Telling {
   readonly metrics: Metrics;
 }
 
+/** The stores that decisions ask. */
+type StoreName = 'postgres' | 'redis';
+
 /** Connections that a server opens to Postgres for each purpose, at most. */
-const POOL = { decisions: 10, management: 5, following: 2, listening: 1 } as const;
+const POOL = { decisions: 8, records: 3, management: 4, following: 2, listening: 1 } as const;
 
 /** Connections that one server opens to Postgres, at most. */
 export const CONNECTIONS = Object.values(POOL).reduce((sum, size) => sum + size, 0);
@@ -48,8 +57,17 @@ export const CONNECTIONS = Object.values(POOL).reduce((sum, size) => sum + size,
 /** Connections of the embedded database beside those of servers: for people, and for Postgres itself. */
 const SPARE_CONNECTIONS = 20;
 
-/** A decision waits this long for one answer of Postgres, in milliseconds. */
-const QUERY_TIMEOUT = 2_000;
+/** A decision waits this long for one answer of Postgres, and for a connection, in milliseconds. */
+const DECISION_TIMEOUT = 250;
+
+/** What is written beside decisions waits this long. */
+const RECORD_TIMEOUT = 2_000;
+
+/** Postgres itself ends a transaction that was given up here after so many milliseconds. */
+const TRANSACTION_TIMEOUT = 2_000;
+
+/** Calls that may wait for a connection, of each purpose. */
+const MAX_WAITING = 256;
 
 /** Following the policy waits this long; a connection that went silent is given up, and made anew. */
 const PULL_TIMEOUT = 10_000;
@@ -66,19 +84,46 @@ export async function openStores(
   { prepared = false }: { readonly prepared?: boolean } = {},
 ): Promise<Stores> {
   const { url, failed } = await locateDatabase(config, telling.log, closers);
-  const management = openDatabase(url, telling, closers, { max: POOL.management });
+  const management = openDatabase(url, telling, closers, {
+    max: POOL.management,
+    maxWaiting: MAX_WAITING,
+  });
   const following = openDatabase(url, telling, closers, {
     max: POOL.following,
     queryTimeout: PULL_TIMEOUT,
   });
+  const records = openDatabase(url, telling, closers, {
+    max: POOL.records,
+    queryTimeout: RECORD_TIMEOUT,
+    transactionTimeout: TRANSACTION_TIMEOUT,
+    maxWaiting: MAX_WAITING,
+  });
   const database = openDatabase(url, telling, closers, {
     max: POOL.decisions,
-    queryTimeout: QUERY_TIMEOUT,
+    queryTimeout: DECISION_TIMEOUT,
+    connectTimeout: DECISION_TIMEOUT,
+    transactionTimeout: TRANSACTION_TIMEOUT,
+    maxWaiting: MAX_WAITING,
+    breaker: openBreaker('postgres', telling),
   });
   if (!prepared) await prepareDatabase(management, config);
   const redis = await openRedis(config, telling.log, closers);
   const limiter = openLimiter(config, { database, redis, clock: telling.clock });
-  return { url, database, management, following, redis, limiter, failed };
+  return { url, database, records, management, following, redis, limiter, failed };
+}
+
+/** A breaker for a store, whose state is a metric, and whose changes are logged. */
+function openBreaker(store: StoreName, { log, metrics }: Telling): Breaker {
+  const labels = { store };
+  metrics.breakerOpen.set(labels, 0);
+  return new Breaker({
+    onChange(isOpen) {
+      metrics.breakerOpen.set(labels, isOpen ? 1 : 0);
+      if (isOpen) metrics.breakerOpenings.inc(labels);
+      if (isOpen) log.warn(labels, 'a store does not answer: it is asked once a second only');
+      else log.info(labels, 'a store answers again');
+    },
+  });
 }
 
 /** Brings the schema up to date and makes the root key the one that the settings give. */

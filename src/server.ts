@@ -102,7 +102,7 @@ async function build(
   const metrics = createMetrics();
   const prepared = worker !== undefined;
   const stores = await openStores(config, { log, clock, metrics }, closers, { prepared });
-  const { database, management, limiter } = stores;
+  const { database, records, management, limiter } = stores;
 
   const shippedModels = await loadShippedModels();
   // Until there is housekeeping, its first round will do.
@@ -117,7 +117,7 @@ async function build(
     onSwap: () => sweepSoon(),
   });
   const audit = createAuditRecorder({
-    database,
+    database: records,
     mode: config.audit,
     log,
     metrics,
@@ -144,7 +144,9 @@ async function build(
   closers.push(() => audit.close());
 
   const policyInForce = () => approvalTerms(current.snapshot, clock);
-  const approvals = createApprovalService({ database, audit, policyInForce });
+  const approvals = createApprovalService({ database: records, audit, policyInForce });
+  // What a check waits for has its own connections, and little time.
+  const { find, spend } = createApprovalService({ database, audit });
   const policy = createPolicyService({
     database: management,
     audit,
@@ -157,7 +159,7 @@ async function build(
   const checks = createCheckService({
     database,
     audit,
-    approvals,
+    approvals: { ...approvals, find, spend },
     limiter,
     current,
     clock,

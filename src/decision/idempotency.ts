@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { sql } from 'kysely';
 import { Conflict, IdempotencyKeyReused, InvalidRequest } from '../errors.js';
 import type { Database } from '../platform/database.js';
+import { isStoreFailure } from '../platform/store-failure.js';
 import { canonicalJson, sha256Hex } from '../platform/json.js';
 import type { JsonValue } from '../vocabulary.js';
 
@@ -55,7 +56,11 @@ export async function idempotently<Result>(
     body: sha256Hex(`${path}\n${canonicalJson(body)}`),
     claim: randomUUID(),
   };
-  const kept = await claimOrWait(database, wanted, wait);
+  const kept = await claimOrWait(database, wanted, wait).catch((error: unknown) => {
+    // A claim that was not confirmed may be there: a repetition must not wait for it.
+    if (isStoreFailure(error)) void releaseClaim(database, wanted).catch(() => undefined);
+    throw error;
+  });
   if (kept !== undefined) return JSON.parse(kept) as Result;
   try {
     const result = await answer(wanted);

@@ -1,5 +1,7 @@
 import { Kysely, PostgresDialect, type Transaction } from 'kysely';
 import pg from 'pg';
+import type { Breaker } from './breaker.js';
+import { guardPool } from './guarded-pool.js';
 
 /**
  * A connection to Postgres without tables: each folder that keeps something in the database declares
@@ -12,7 +14,7 @@ export type Database = Kysely<{}>;
 // oxlint-disable-next-line typescript/no-empty-object-type
 export type DatabaseTransaction = Transaction<{}>;
 
-/** How a pool behaves; the defaults suit the decision path. */
+/** How a pool behaves. */
 export interface ConnectionOptions {
   /** Connections at most; 10 unless given. */
   readonly max?: number;
@@ -23,6 +25,16 @@ export interface ConnectionOptions {
    * owes an answer for longer is closed: what comes after would only queue behind it.
    */
   readonly queryTimeout?: number;
+  /**
+   * Milliseconds after which Postgres itself ends a transaction that nobody goes on with, and so gives
+   * back what it had locked; no bound unless given. Where it is, Postgres ends a query of its own
+   * accord after `queryTimeout`, too.
+   */
+  readonly transactionTimeout?: number;
+  /** Calls that may wait for a connection; the next is refused at once. No bound unless given. */
+  readonly maxWaiting?: number;
+  /** Asked before a connection is, and told how each query went. */
+  readonly breaker?: Breaker;
   /** Told of every error on an idle connection: Postgres restarts must not end the process. */
   readonly onError?: (error: Error) => void;
 }
@@ -64,8 +76,10 @@ export function connectDatabase(url: string, options: ConnectionOptions = {}): C
   pool.on('connect', (client) => {
     client.on('error', report);
     if (options.queryTimeout !== undefined) closeWhereLate(client);
+    if (options.transactionTimeout !== undefined) boundAtPostgres(client, options);
   });
-  const database: Database = new Kysely({ dialect: new PostgresDialect({ pool }) });
+  const guarded = guardPool(pool, options);
+  const database: Database = new Kysely({ dialect: new PostgresDialect({ pool: guarded }) });
   pools.set(database, pool);
   const close = (): Promise<void> => {
     closing = true;
@@ -89,4 +103,18 @@ function closeWhereLate(client: pg.PoolClient): void {
     return answer;
   };
   Object.assign(client, { query });
+}
+
+/**
+ * What is given up here must not go on there: a connection that went silent looks open to Postgres for
+ * long, and would keep its locks. Sent before the first query, and not waited for.
+ */
+function boundAtPostgres(
+  client: pg.PoolClient,
+  { transactionTimeout = 0, queryTimeout = 0 }: ConnectionOptions,
+): void {
+  const bounds = `SET idle_in_transaction_session_timeout = ${transactionTimeout};
+    SET statement_timeout = ${queryTimeout}`;
+  // Where it fails the connection does, and the query that follows tells of that.
+  client.query(bounds).catch(() => undefined);
 }

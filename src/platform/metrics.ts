@@ -112,6 +112,24 @@ export function createMetrics() {
       aggregator: 'max',
       registers,
     }),
+    changeMessages: new Counter({
+      name: 'countersign_change_messages_total',
+      help: 'Messages of changes by way (postgres, redis) and outcome (new, known, own, malformed, unsent)',
+      labelNames: ['way', 'outcome'],
+      registers,
+    }),
+    breakerOpen: new Gauge({
+      name: 'countersign_store_breaker_open',
+      help: 'Whether decisions do without a store (postgres, redis) as it does not answer: 1 for each process',
+      labelNames: ['store'],
+      registers,
+    }),
+    breakerOpenings: new Counter({
+      name: 'countersign_store_breaker_openings_total',
+      help: 'Times that a store did not answer several times in a row, and was given a rest',
+      labelNames: ['store'],
+      registers,
+    }),
     auditPending: new Gauge({
       name: 'countersign_audit_pending',
       help: 'Audit events that wait to be written',

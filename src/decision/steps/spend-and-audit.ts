@@ -85,10 +85,11 @@ interface Spending {
 
 async function spend(
   { database, approvals, audit }: Ledger,
-  { policy, question }: Evaluation,
+  evaluation: Evaluation,
   grantId: string,
   { answer, event, decisionId, claim }: Spending,
 ): Promise<Answer | undefined> {
+  const { policy, question } = evaluation;
   const { caller, requestId } = question;
   try {
     return await database.transaction().execute(async (transaction) => {
@@ -97,6 +98,8 @@ async function spend(
       if (!won) throw new GrantLost();
       await audit.write(transaction, event);
       if (claim !== undefined) await keepAnswer(transaction, claim, JSON.stringify(answer));
+      // From here on an error leaves open whether the grant is spent: then the quota is, too.
+      evaluation.receipt = undefined;
       return answer;
     });
   } catch (error) {
