@@ -99,7 +99,7 @@ export function createCheckService(parts: CheckServiceParts): CheckService {
       const parsed = parseCheckBody(body);
       const question = authorizeQuestion(caller, parsed, meta);
       const answer = (stores: Stores): Eventual<Answer> =>
-        whenHere(untilRevision(current, parsed.min_revision), () =>
+        whenHere(untilRevision(current, caller, parsed.min_revision), () =>
           timed(readPolicy(question, current.snapshot), stores),
         );
       const { idempotencyKey: key } = meta;
@@ -112,7 +112,9 @@ export function createCheckService(parts: CheckServiceParts): CheckService {
       const batch = parseBatchBody(body);
       refuseManyOpenings(batch);
       const answer = (): Eventual<BatchAnswer> =>
-        whenHere(untilRevision(current, batch.min_revision), () => batchOf(caller, batch, meta));
+        whenHere(untilRevision(current, caller, batch.min_revision), () =>
+          batchOf(caller, batch, meta),
+        );
       const { idempotencyKey: key } = meta;
       if (key === undefined) return answer();
       const call = { caller: caller.id, key, path: '/check/batch', body: repeatable(batch) };
@@ -122,7 +124,7 @@ export function createCheckService(parts: CheckServiceParts): CheckService {
     async openApproval(caller, body, meta) {
       const parsed = parseCheckBody(body);
       const question = authorizeQuestion(caller, { ...parsed, approval: 'request' }, meta);
-      await untilRevision(current, parsed.min_revision);
+      await untilRevision(current, caller, parsed.min_revision);
       return openApproval(question, approvals, (asked, finder) =>
         timed(readPolicy(asked, current.snapshot), { ...stores, approvals: finder }),
       );

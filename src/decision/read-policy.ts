@@ -1,5 +1,7 @@
 import type { EngineAnswer } from '../engine/engine.js';
 import { RevisionUnavailable } from '../errors.js';
+import { authenticateAgain } from '../identity/authenticate.js';
+import type { Caller } from '../identity/caller.js';
 import type { Eventual } from '../platform/eventual.js';
 import type { CurrentPolicy } from '../policy/current-policy.js';
 import type { Snapshot } from '../policy/snapshot.js';
@@ -44,16 +46,27 @@ function askCasbin(check: Check, policy: Snapshot): EngineAnswer {
  * Waits until the policy here is at least as new as `revision`. Whoever waited reads the snapshot
  * afterwards, in one turn with what it asks of it: an engine may take a change in the next.
  *
- * @throws RevisionUnavailable where that does not come in time
+ * @throws RevisionUnavailable where that does not come in time; Unauthenticated where the caller's key
+ *   was revoked meanwhile: that may be the very change that was waited for
  */
-export function untilRevision(current: CurrentPolicy, revision = 0): Eventual<void> {
+export function untilRevision(
+  current: CurrentPolicy,
+  caller: Caller,
+  revision = 0,
+): Eventual<void> {
   if (current.snapshot.revision >= revision) return;
-  return waitForRevision(current, revision);
+  return waitForRevision(current, caller, revision);
 }
 
-async function waitForRevision(current: CurrentPolicy, revision: number): Promise<void> {
-  if ((await current.waitFor(revision, REVISION_WAIT)) !== undefined) return;
-  throw new RevisionUnavailable(
-    `revision ${revision} is not here yet; this server is at ${current.snapshot.revision}`,
-  );
+async function waitForRevision(
+  current: CurrentPolicy,
+  caller: Caller,
+  revision: number,
+): Promise<void> {
+  if ((await current.waitFor(revision, REVISION_WAIT)) === undefined) {
+    throw new RevisionUnavailable(
+      `revision ${revision} is not here yet; this server is at ${current.snapshot.revision}`,
+    );
+  }
+  authenticateAgain(caller, current.snapshot.keys);
 }

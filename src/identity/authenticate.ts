@@ -24,11 +24,20 @@ export function authenticate(
   const credential = bearerOf(authorization);
   const key = credential === undefined ? undefined : keys.find(credentialHash(credential));
   if (key === undefined || (key.expiresAt !== undefined && key.expiresAt <= now)) {
-    throw new Unauthenticated(
-      'a valid credential is needed; send `Authorization: Bearer <API key>`',
-    );
+    throw unauthenticated();
   }
   return key.caller;
+}
+
+/** Whoever waited since `authenticate` may have lost the key: throws `Unauthenticated` where so. */
+export function authenticateAgain(caller: Caller, keys: KeyRing): void {
+  if (!keys.holds(caller)) throw unauthenticated();
+}
+
+function unauthenticated(): Unauthenticated {
+  return new Unauthenticated(
+    'a valid credential is needed; send `Authorization: Bearer <API key>`',
+  );
 }
 
 /** The credential in an `Authorization` header; undefined where there is none of ours. */

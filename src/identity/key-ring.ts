@@ -16,16 +16,26 @@ export interface StoredKey {
 export interface KeyRing {
   /** By the SHA-256 of the key, in lower-case hex. Keys that have expired are still found. */
   find(hash: string): StoredKey | undefined;
+  /** Whether the caller's key is among them still. */
+  holds(caller: Caller): boolean;
 }
 
 /** A ring without keys: nobody is anybody. */
-export const emptyKeyRing: KeyRing = Object.freeze({ find: () => undefined });
+export const emptyKeyRing: KeyRing = Object.freeze({ find: () => undefined, holds: () => false });
 
 /** Reads all keys that were not revoked, in one statement. */
 export async function loadKeyRing(database: Database | DatabaseTransaction): Promise<KeyRing> {
   const keys = new Map<string, StoredKey>();
-  for (const row of await liveKeys(database)) keys.set(row.hash.toString('hex'), storedKey(row));
-  return Object.freeze({ find: (hash: string) => keys.get(hash) });
+  const callers = new Set<string>();
+  for (const row of await liveKeys(database)) {
+    const key = storedKey(row);
+    keys.set(row.hash.toString('hex'), key);
+    callers.add(key.caller.id);
+  }
+  return Object.freeze({
+    find: (hash: string) => keys.get(hash),
+    holds: ({ id }: Caller) => callers.has(id),
+  });
 }
 
 function storedKey(row: LiveKeyRow): StoredKey {

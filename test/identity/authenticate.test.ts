@@ -25,6 +25,7 @@ function ringOf(key: string, expiresAt?: number): KeyRing & { asked: string[] } 
       asked.push(wanted);
       return wanted === hash ? { id: 'key_1', caller, expiresAt } : undefined;
     },
+    holds: ({ id }) => id === caller.id,
   };
 }
 

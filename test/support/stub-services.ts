@@ -63,7 +63,9 @@ export function stubServices(overrides: Partial<Services> = {}): Services {
     metrics: createMetrics(),
     metricsPublic: false,
     current: {
-      snapshot: { keys: { find: (of: string) => (of === hash ? stored : undefined) } },
+      snapshot: {
+        keys: { find: (of: string) => (of === hash ? stored : undefined), holds: () => true },
+      },
     } as never,
     checks: {
       check: unused,

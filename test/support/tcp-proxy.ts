@@ -117,8 +117,9 @@ function passingLater(latency: () => number): Transform {
         });
       taken();
     },
-    flush(done) {
-      void before.then(() => done());
+    async flush(done) {
+      await before;
+      done();
     },
   });
 }
