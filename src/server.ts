@@ -15,7 +15,6 @@ import { closeGently, listen, stopListening } from './http/listen.js';
 import { answerable, logFailure, problemOf } from './http/problem.js';
 import type { Services } from './http/services.js';
 import { createKeyService } from './identity/key-service.js';
-import { listenForChanges } from './platform/change-listener.js';
 import { type Clock, systemClock } from './platform/clock.js';
 import type { Config } from './platform/config.js';
 import type { Logger } from './platform/log.js';
@@ -28,6 +27,7 @@ import { loadShippedModels } from './policy/shipped-models.js';
 import { nameServer } from './server-file.js';
 import { createHealth } from './server-health.js';
 import { closeAll, type Closer, openStores } from './server-stores.js';
+import { openWatcher } from './server-watcher.js';
 
 /** What a server is given besides its settings. */
 export interface ServerOptions {
@@ -130,16 +130,9 @@ async function build(
   );
   await current.start();
   closers.push(() => current.stop());
-  closers.push(
-    await listenForChanges({
-      url: stores.url,
-      onChange: (revision = Number.POSITIVE_INFINITY) => {
-        // What fails is logged, and tried again, where it happens.
-        if (revision > current.snapshot.revision) current.catchUp().catch(() => undefined);
-      },
-      log,
-    }),
-  );
+  const watcher = await openWatcher(config.redisUrl, { stores, current, metrics, log }, closers);
+  // What it comes to is counted; who is not told looks for itself.
+  const onCommit = (revision: number) => void watcher.announce(revision);
   // Closed before what follows the policy: what was decided must be written, whatever else hangs.
   closers.push(() => audit.close());
 
@@ -151,6 +144,7 @@ async function build(
     database: management,
     audit,
     current,
+    onCommit,
     runTests: runBundleTests,
     shippedModels,
   });
@@ -202,7 +196,7 @@ async function build(
     checks,
     policy,
     approvals,
-    keys: createKeyService({ database: management, audit, current: keysInForce, clock }),
+    keys: createKeyService({ database: management, audit, current: keysInForce, onCommit, clock }),
     findEvents: (filter) => findEvents(management, filter),
     health: createHealth({ stores, current, clock }),
     draining: () => draining,

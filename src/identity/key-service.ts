@@ -73,6 +73,8 @@ export interface KeyServiceOptions {
     };
     catchUp(): Promise<unknown>;
   };
+  /** Told of the revision of each change as soon as it is committed; must not throw. */
+  onCommit?(revision: number): void;
   /** The machine's own clock unless given. */
   readonly clock?: Clock;
 }
@@ -97,11 +99,12 @@ function newSecret(): string {
 }
 
 async function createKey(
-  { database, audit, current, clock = systemClock }: KeyServiceOptions,
+  options: KeyServiceOptions,
   caller: Caller,
   body: NewKey,
   origin: KeyChangeOrigin,
 ): Promise<MadeKey> {
+  const { database, audit, current, clock = systemClock } = options;
   const tenant = tenantOfNewKey(caller, body.tenant);
   requirePermission(caller, 'keys:write', tenant);
   refuseRoles(caller, body.roles, tenant);
@@ -129,7 +132,7 @@ async function createKey(
     });
     return { change, result: made };
   });
-  await counted(current);
+  await counted(options, revision);
   return { ...viewOfKey(result), key: secret, revision };
 }
 
@@ -151,11 +154,12 @@ async function list(
 }
 
 async function revoke(
-  { database, audit, current }: KeyServiceOptions,
+  options: KeyServiceOptions,
   caller: Caller,
   id: string,
   origin: KeyChangeOrigin,
 ): Promise<{ revision: number }> {
+  const { database, audit } = options;
   const { revision } = await commitChange<undefined>(database, async (transaction, revision) => {
     const key = await revocableKey(transaction, caller, id);
     if (key.revoked_at !== null) return { unchanged: undefined };
@@ -168,12 +172,13 @@ async function revoke(
     });
     return { change, result: undefined };
   });
-  await counted(current);
+  await counted(options, revision);
   return { revision };
 }
 
 /** What is committed counts here before it is answered; elsewhere it does when the change arrives. */
-async function counted(current: KeyServiceOptions['current']): Promise<void> {
+async function counted({ current, onCommit }: KeyServiceOptions, revision: number): Promise<void> {
+  onCommit?.(revision);
   await current.catchUp().catch(() => undefined);
 }
 

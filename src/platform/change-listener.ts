@@ -1,85 +1,44 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
 import { CHANGES_CHANNEL } from './change-log.js';
-import type { Logger } from './log.js';
+import { type ChangeListener, keepListening, type StopListening } from './keep-listening.js';
 
-/** Milliseconds before a lost connection is made anew; doubled for each further try, up to the last. */
-const FIRST_RETRY = 50;
-const LAST_RETRY = 2_000;
+/** Milliseconds in which a connection must be made, and answer. */
+const PATIENCE = 2_000;
 /** Milliseconds of silence before the other side is asked whether it is still there. */
 const KEEP_ALIVE = 10_000;
 /** Milliseconds that the end of a connection is waited for. */
 const FAREWELL = 500;
 
-/** Who wants to know of changes. */
-export interface ChangeListenerOptions {
+/** Who wants to know of changes from Postgres. */
+export interface PostgresListener extends ChangeListener {
   /** The database, as for `connectDatabase`. */
   readonly url: string;
-  /**
-   * Told of the revision of every change as it commits; and with no revision whenever a connection
-   * begins to listen, since what was committed before that was told to nobody.
-   */
-  onChange(revision: number | undefined): void;
-  readonly log: Pick<Logger, 'warn' | 'info'>;
 }
-
-/** Ends the listening. */
-export type StopListening = () => Promise<void>;
 
 /**
- * Listens for changes of any server on the same database, on a connection of its own. A hint, no
- * more: whoever is told reads the change log. Resolves once it listens, or has failed for the first
- * time; it tries again for ever.
+ * Listens for changes of any server on the same database, on a connection of its own. Postgres tells
+ * the revision of every change as it commits. A hint, no more: whoever is told reads the change log.
+ * Resolves once it listens, or has failed for the first time; it tries again for ever.
  */
-export async function listenForChanges(options: ChangeListenerOptions): Promise<StopListening> {
-  const stopping = new AbortController();
-  let ended = Promise.resolve();
-  await new Promise<void>((tried) => {
-    ended = keepListening(options, stopping.signal, tried);
-  });
-  return async () => {
-    stopping.abort();
-    await ended;
-  };
+export function listenForChanges(listener: PostgresListener): Promise<StopListening> {
+  return keepListening(
+    'postgres',
+    (stopping, opened) => listenUntilLost(listener, stopping, opened),
+    listener,
+  );
 }
 
-async function keepListening(
-  { url, onChange, log }: ChangeListenerOptions,
-  stopping: AbortSignal,
-  tried: () => void,
-): Promise<void> {
-  let wait = FIRST_RETRY;
-  let away = false;
-  while (!stopping.aborted) {
-    try {
-      await listenUntilLost(url, stopping, onChange, () => {
-        if (away) log.info('changes are listened for again');
-        wait = FIRST_RETRY;
-        away = false;
-        tried();
-      });
-    } catch (error) {
-      if (!away) log.warn({ err: error }, 'changes cannot be listened for; they are asked for');
-      away = true;
-      tried();
-    }
-    await delay(wait, undefined, { signal: stopping, ref: false }).catch(() => undefined);
-    wait = Math.min(wait * 2, LAST_RETRY);
-  }
-}
-
-/** Resolves when it is told to stop; rejects when the connection cannot be made, or is lost. */
 async function listenUntilLost(
-  url: string,
+  { url, onMessage }: PostgresListener,
   stopping: AbortSignal,
-  onChange: ChangeListenerOptions['onChange'],
-  listening: () => void,
+  opened: () => void,
 ): Promise<void> {
   const client = new pg.Client({
     connectionString: url,
     application_name: 'countersign changes',
-    connectionTimeoutMillis: LAST_RETRY,
-    query_timeout: LAST_RETRY,
+    connectionTimeoutMillis: PATIENCE,
+    query_timeout: PATIENCE,
     keepAlive: true,
     keepAliveInitialDelayMillis: KEEP_ALIVE,
   });
@@ -92,15 +51,11 @@ async function listenUntilLost(
   stopping.addEventListener('abort', stop, { once: true });
   // Until it is awaited below, its end is told by what fails before.
   lost.catch(() => undefined);
-  client.on('notification', ({ payload }) => {
-    const revision = Number(payload);
-    onChange(Number.isSafeInteger(revision) ? revision : undefined);
-  });
+  client.on('notification', ({ payload = '' }) => onMessage(payload));
   try {
     await client.connect();
     await client.query(`LISTEN ${CHANGES_CHANNEL}`);
-    listening();
-    onChange(undefined);
+    opened();
     await lost;
   } finally {
     stopping.removeEventListener('abort', stop);

@@ -25,32 +25,58 @@ const NEVER_QUEUE = {
 } as const;
 
 /**
+ * A connection for subscriptions alone, not yet opened, and never opened again by itself: whoever
+ * subscribes must know when it begins anew. Of a cluster, where every node hears what any is told, it
+ * is one to the node whose turn `attempt` is.
+ *
+ * @param patience milliseconds in which it must answer
+ */
+export function openSubscriber(url: string, attempt: number, patience: number): Redis {
+  const target = readTarget(url);
+  const { addresses } = target;
+  const address = addresses[attempt % addresses.length] ?? addresses[0];
+  return openRedis(target.kind === 'cluster' ? { ...target, addresses: [address] } : target, {
+    lazyConnect: true,
+    autoResubscribe: false,
+    commandTimeout: patience,
+    retryStrategy: () => null,
+    sentinelRetryStrategy: () => null,
+  });
+}
+
+/**
  * Connects to Redis, and connects again for ever. No command takes longer than 50 ms: it answers or
  * fails. Outages are logged once each.
  *
  * @param url as `parseRedisUrl` takes it
  */
 export function connectRedis(url: string, log: Logger): RedisClient {
-  const target = parseRedisUrl(url);
-  if (target === undefined) throw new TypeError('`REDIS_URL` is no address of a Redis');
+  const target = readTarget(url);
   const redis = target.kind === 'cluster' ? openCluster(target) : openRedis(target);
   return withOutagesLogged(redis, log);
 }
 
-function openRedis(target: RedisTarget): Redis {
+function readTarget(url: string): RedisTarget {
+  const target = parseRedisUrl(url);
+  if (target === undefined) throw new TypeError('`REDIS_URL` is no address of a Redis');
+  return target;
+}
+
+function openRedis(target: RedisTarget, others: Options = {}): Redis {
   const { addresses, master, db, tls } = target;
   const options: Options = {
     ...optionsOf(target),
     ...NEVER_QUEUE,
     db,
     retryStrategy: retryDelay,
+    sentinelRetryStrategy: retryDelay,
+    ...others,
   };
   if (master === undefined) return new Redis({ ...options, ...addresses[0] });
   return new Redis({
     ...options,
     sentinels: [...addresses],
     name: master,
-    sentinelRetryStrategy: retryDelay,
     enableTLSForSentinelMode: tls,
     ...(tls ? { sentinelTLS: {} } : {}),
   });

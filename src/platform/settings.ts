@@ -18,6 +18,9 @@ export interface Setting {
   readonly secret?: boolean;
 }
 
+/** Servers look for changes every 5 seconds, in milliseconds: twice that is no sign of an outage. */
+const LEAST_STALENESS = 10_000;
+
 /** How a value must be written, by the name of its format. */
 export const SETTING_FORMATS = {
   host: (text: string) => /^[A-Za-z0-9.:_%-]{1,253}$/.test(text),
@@ -28,6 +31,7 @@ export const SETTING_FORMATS = {
   path: (text: string) => !text.includes('\0'),
   'root-key': (text: string) => text.length >= 32 && /^[^\p{Cc}\s]\P{Cc}*[^\p{Cc}\s]$/u.test(text),
   duration: (text: string) => parseDuration(text) !== undefined,
+  staleness: (text: string) => (parseDuration(text) ?? 0) >= LEAST_STALENESS,
   workers: (text: string) => text === 'auto' || /^[1-9]\d{0,2}$/.test(text),
 };
 
@@ -56,12 +60,12 @@ export const SETTINGS = Type.Object({
   }),
   REDIS_URL: optional({
     description:
-      'Redis 6.2 or later, or Valkey: `redis://…`, with TLS `rediss://…`; a cluster as `redis+cluster://host:6379,host:6379`, Sentinel as `redis+sentinel://host:26379,host:26379/NAME` (with TLS `rediss+…`).',
+      'Redis 6.2 or later, or Valkey: `redis://…`, with TLS `rediss://…`; a cluster as `redis+cluster://host:6379,host:6379`, Sentinel as `redis+sentinel://host:26379,host:26379/NAME` (with TLS `rediss+…`). Counts rate limits, and tells servers of changes beside Postgres.',
     expected:
       'an address like `redis://host:6379`, `rediss://…`, `redis+cluster://…` or `redis+sentinel://…`',
     format: 'redis-url',
     otherwise:
-      'counters in memory for a single process with the embedded database, else in Postgres; events by `LISTEN`/`NOTIFY`',
+      'counters in memory for a single process with the embedded database, else in Postgres; changes told by `LISTEN`/`NOTIFY` alone',
     secret: true,
   }),
   COUNTERSIGN_DATA_DIR: setting({
@@ -113,6 +117,18 @@ export const SETTINGS = Type.Object({
     expected: '`auto` or a number from 1 to 999',
     format: 'workers',
     default: '1',
+  }),
+  COUNTERSIGN_LIMITS_ON_REDIS_LOSS: oneOf(['local', 'deny', 'allow'], {
+    description:
+      'What becomes of checks with a `rate-limit` rule while the Redis of `REDIS_URL` does not answer. `local`: each server counts for itself, its share of each limit (the count divided by the servers seen last, rounded up). `deny`: they are answered with 503. `allow`: they are not counted.',
+    default: 'local',
+  }),
+  COUNTERSIGN_POLICY_MAX_STALENESS: setting({
+    description:
+      'How long checks are answered by a policy that Postgres has not confirmed: a whole number and `s`, `m`, `h` or `d`. Then they get 503, and the server is not ready.',
+    expected: 'a duration of `10s` or more',
+    format: 'staleness',
+    default: '5m',
   }),
   COUNTERSIGN_METRICS_PUBLIC: oneOf(['true', 'false'], {
     description:

@@ -27,6 +27,8 @@ export interface Page<Item> {
 /** What the service is made of. */
 export interface PolicyServiceOptions extends Omit<ApplyOptions, 'inQueue'> {
   readonly current: Pick<CurrentPolicy, 'catchUp'>;
+  /** Told of the revision of each change as soon as it is committed; must not throw. */
+  onCommit?(revision: number): void;
 }
 
 /** Bundles and rules: everything that changes the policy goes through here. */
@@ -57,14 +59,15 @@ export function createPolicyService(options: PolicyServiceOptions): PolicyServic
   const stores = { ...options, inQueue: createChangeQueue() };
 
   /** So that this server answers by its own change at once; where it cannot, the holder retries. */
-  const takeUp = async () => {
+  const takeUp = async (revision: number) => {
+    options.onCommit?.(revision);
     await options.current.catchUp().catch(() => undefined);
   };
 
   return {
     async apply(request) {
       const applied = await applyBundle(stores, request);
-      if (applied.changed) await takeUp();
+      if (applied.changed) await takeUp(applied.revision);
       return applied;
     },
     validate: ({ files }) => validateBundle(options, files),
@@ -74,7 +77,7 @@ export function createPolicyService(options: PolicyServiceOptions): PolicyServic
         await storedBundle(options, request.bundle),
         request,
       );
-      if (activated.changed) await takeUp();
+      if (activated.changed) await takeUp(activated.revision);
       return activated;
     },
     history: ({ after, limit }) => historyOf(options, after, limit),
@@ -82,7 +85,7 @@ export function createPolicyService(options: PolicyServiceOptions): PolicyServic
     listRules: (query) => listRulesInForce(database, readActivePolicy, query),
     async changeRules(change) {
       const result = await changeRules({ ...stores, readActivePolicy }, change);
-      if (result.added + result.removed > 0) await takeUp();
+      if (result.added + result.removed > 0) await takeUp(result.revision);
       return result;
     },
   };

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { commitChange } from '../../src/platform/change-log.js';
-import { listenForChanges, type StopListening } from '../../src/platform/change-listener.js';
+import { listenForChanges } from '../../src/platform/change-listener.js';
+import type { StopListening } from '../../src/platform/keep-listening.js';
 import { type TestDatabase, testDatabase } from '../support/database.js';
 import { postgresProxy, type TcpProxy } from '../support/tcp-proxy.js';
 
@@ -32,8 +33,12 @@ describe('listening for changes', () => {
     stop = await listenForChanges({
       url: proxied.url,
       log,
-      onChange: (revision) => {
-        told.push(revision);
+      onMessage: (text) => {
+        told.push(Number(text));
+        wake();
+      },
+      onOpen: () => {
+        told.push(undefined);
         wake();
       },
     });
@@ -76,7 +81,7 @@ describe('listening for changes', () => {
 
   it('ends though the other side went silent', async () => {
     const { proxy: silent, url } = await postgresProxy(db.url);
-    const stopOther = await listenForChanges({ url, log, onChange: () => {} });
+    const stopOther = await listenForChanges({ url, log, onMessage() {}, onOpen() {} });
     silent.stall();
     await stopOther();
     await silent.cut();
@@ -86,7 +91,8 @@ describe('listening for changes', () => {
     const stopOther = await listenForChanges({
       url: 'postgresql://postgres@127.0.0.1:1/none',
       log,
-      onChange: () => assert.fail('there is nothing to be told'),
+      onMessage: () => assert.fail('there is nothing to be told'),
+      onOpen: () => assert.fail('there is nothing to listen to'),
     });
     await stopOther();
   });
