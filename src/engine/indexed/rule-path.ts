@@ -8,6 +8,9 @@ import { NONE } from './symbol-table.js';
 /** The node that every rule begins at. */
 const ROOT = 0;
 
+/** More symbols than this are held against the mask of a node before its edges are looked for. */
+const FEW = 2;
+
 /** Fields of a list: its first row and its last. */
 const FIRST = 0;
 const LAST = 1;
@@ -26,7 +29,8 @@ export class RulePath {
   readonly #edges = new PairTable();
   /** What each column has held: most names that are asked for are in no rule of this type. */
   readonly #held: readonly SymbolSet[];
-  #nodes = ROOT + 1;
+  /** Of a node: a bit for each symbol that leads on, several symbols to a bit; none is taken out. */
+  readonly #nodes = new Records(1);
   readonly #lists = new Records(2);
   readonly #neighbours = new Records(2);
 
@@ -35,6 +39,7 @@ export class RulePath {
     this.#table = table;
     this.#columns = columns;
     this.#held = columns.map(() => new SymbolSet());
+    this.#nodes.push(0);
   }
 
   /** Takes a row that comes after all that were taken. */
@@ -44,6 +49,7 @@ export class RulePath {
     });
     const node = this.#lastNode(row);
     const symbol = this.#lastSymbol(row);
+    this.#mark(node, symbol);
     const held = this.#edges.get(node, symbol);
     if (held === NONE) this.#edges.set(node, symbol, asRow(row));
     else if (held >= 0) this.#append(held, row);
@@ -78,9 +84,11 @@ export class RulePath {
     const symbols = wanted[level] as Ints;
     const held = this.#held[level] as SymbolSet;
     const isLast = level === this.#columns.length - 1;
+    const mask = symbols.length > FEW ? this.#nodes.get(node, 0) : ALL;
     for (let index = 0; index < symbols.length; index += 1) {
       const symbol = symbols.at(index);
-      const next = held.has(symbol) ? this.#edges.get(node, symbol) : NONE;
+      if ((mask & bitOf(symbol)) === 0 || !held.has(symbol)) continue;
+      const next = this.#edges.get(node, symbol);
       if (next === NONE) continue;
       if (!isLast) this.#walk(next, level + 1, wanted, rows);
       else if (next < 0) rows.push(rowOf(next));
@@ -119,17 +127,30 @@ export class RulePath {
       const symbol = this.#table.symbol(this.#columns[level] as number, row);
       let next = this.#edges.get(node, symbol);
       if (next === NONE) {
-        next = this.#nodes++;
+        next = this.#nodes.push(0);
         this.#edges.set(node, symbol, next);
+        this.#mark(node, symbol);
       }
       node = next;
     }
     return node;
   }
 
+  #mark(node: number, symbol: number): void {
+    this.#nodes.set(node, 0, this.#nodes.get(node, 0) | bitOf(symbol));
+  }
+
   #lastSymbol(row: number): number {
     return this.#table.symbol(this.#columns[this.#columns.length - 1] as number, row);
   }
+}
+
+/** A mask that lets every symbol through. */
+const ALL = -1;
+
+/** The bit of a symbol in a mask; the names of one tenant's roles are neighbours, and get different ones. */
+function bitOf(symbol: number): number {
+  return 1 << (symbol & 31);
 }
 
 /** A row as the value of an edge: below every number of a list, and below `NONE`. */
