@@ -3,11 +3,16 @@ import type { RecordedEvent } from './event.js';
 import { searchKey } from './search-key.js';
 
 /** A row of `audit_events` on its way to Postgres: one event, or those of one batch of checks. */
-export interface AuditRow {
-  /** The events that it holds, in their order; it takes as many numbers. */
-  readonly events: readonly RecordedEvent[];
+export interface StoredRow {
+  /** How many events it holds; it takes as many numbers. */
+  readonly events: { readonly length: number };
   /** The texts of its columns, in the order of `COLUMNS`. */
   readonly values: readonly (string | null)[];
+}
+
+/** A row with the events that it was made of, in their order. */
+export interface AuditRow extends StoredRow {
+  readonly events: readonly RecordedEvent[];
 }
 
 /** The columns of a row that its writer gives, with their types; `seq` is given when it is sent. */
@@ -66,14 +71,6 @@ export function batchRow(events: readonly RecordedEvent[]): AuditRow {
   const items = `[${columns.map((item) => itemText(item, first.at)).join(',')}]`;
   const shared = { ...first, ...NOT_SHARED };
   return { events, values: valuesOf(shared, keysOf(columns), items) };
-}
-
-/** A row of one event in the place of one that Postgres refused: that there was one, and why. */
-export function bareRow({ events, values }: AuditRow, refusal: string): AuditRow {
-  const [recorded] = events;
-  if (recorded === undefined) throw new RangeError('a row holds one event or more');
-  const columns = bareColumns(recorded, values[0] ?? undefined, refusal);
-  return { events, values: valuesOf(columns, null, null) };
 }
 
 /** What each event of a batch has for itself: in the row's own columns there is nothing. */

@@ -1,9 +1,11 @@
 import { setTimeout as setTimeoutPromise } from 'node:timers/promises';
 import { Unavailable } from '../errors.js';
 import type { Eventual } from '../platform/eventual.js';
-import { type AuditRow, bareRow, rowOf } from './audit-row.js';
+import type { StoredRow } from './audit-row.js';
 import { encodeRows } from './encode-rows.js';
 import type { RecordedEvent } from './event.js';
+import { bareRow, rowsApart } from './rows-apart.js';
+import type { Spill } from './spill.js';
 import { weightOf } from './weight.js';
 
 /** The part of the log that the audit uses. */
@@ -30,6 +32,8 @@ export interface BacklogLimits {
   readonly batchCharacters: number;
   /** Milliseconds that an event may lie before it is sent, where nobody waits for it. */
   readonly delay: number;
+  /** Milliseconds that events may wait for Postgres before they are kept on disk. */
+  readonly keepAfter: number;
   /** Milliseconds that somebody waits at most for the commit of an event. */
   readonly patience: number;
   /** Milliseconds that closing may take. */
@@ -42,6 +46,7 @@ const USUAL: BacklogLimits = {
   batch: 1_000,
   batchCharacters: 1024 * 1024,
   delay: 250,
+  keepAfter: 500,
   patience: 2_000,
   closing: 5_000,
 };
@@ -63,7 +68,9 @@ export interface BacklogOptions {
    * Commits the rows, in their order, all or none. With `again` they were sent before, and some may
    * be there.
    */
-  readonly send: (rows: readonly AuditRow[], again: boolean) => Promise<void>;
+  readonly send: (rows: readonly StoredRow[], again: boolean) => Promise<void>;
+  /** Where events are kept while Postgres is away, if they are; what it has is sent in any mode. */
+  readonly spill?: Pick<Spill, 'waits' | 'append' | 'replay'> | undefined;
   readonly log: AuditLog;
   readonly metrics: AuditMetrics | undefined;
   readonly limits: Partial<BacklogLimits>;
@@ -84,27 +91,38 @@ interface Entry {
  */
 interface Batch {
   readonly entries: readonly Entry[];
-  rows: readonly AuditRow[] | undefined;
+  /** What it becomes; worked out once, since events get their ids by it. */
+  rows: Promise<readonly StoredRow[]> | undefined;
   sentBefore: boolean;
+  /** It is on disk, too. */
+  kept: boolean;
 }
-
-const NO_BATCH: Batch = { entries: [], rows: [], sentBefore: false };
 
 /**
  * Events on their way to Postgres: one batch at a time, in order, and never more than its bounds. To
  * add one costs next to nothing; what it becomes is worked out when it is sent.
+ *
+ * With a spill, what Postgres does not take in time goes to disk, and what comes later goes behind it
+ * until all of it was replayed.
  */
 export class Backlog {
   readonly #options: BacklogOptions;
   readonly #limits: BacklogLimits;
   #waiting: Entry[] = [];
-  #batch: Batch = NO_BATCH;
+  /** Taken from `#waiting` and not settled yet; the first is sent next. */
+  #batches: Batch[] = [];
+  #sending: Batch | undefined;
+  #inBatches = 0;
   #characters = 0;
   #added = 0;
   #settled = 0;
   #sender: Promise<boolean> | undefined;
   #running = false;
   #timer: NodeJS.Timeout | undefined;
+  #keeper: Promise<void> | undefined;
+  #keepTimer: NodeJS.Timeout | undefined;
+  /** Postgres and the disk are both away: nothing more is taken. */
+  #stuck = false;
   #retryAfter = RETRY.first;
   #healthy = true;
   #closed = false;
@@ -115,7 +133,7 @@ export class Backlog {
   }
 
   get pending(): number {
-    return this.#waiting.length + this.#batch.entries.length;
+    return this.#waiting.length + this.#inBatches;
   }
 
   /**
@@ -125,6 +143,11 @@ export class Backlog {
   add(recorded: RecordedEvent): Eventual<void> {
     if (this.#closed) {
       return Promise.reject(new Unavailable('the audit is closed: the server is stopping'));
+    }
+    if (this.#stuck) {
+      return Promise.reject(
+        new Unavailable('the audit can be written neither to Postgres nor to disk'),
+      );
     }
     const { events, characters, batch, delay } = this.#limits;
     const { pending } = this;
@@ -136,6 +159,7 @@ export class Backlog {
     if (this.#options.confirm) return this.#addAndWait(recorded, weight);
     this.#push({ recorded, weight, abandoned: false });
     this.#schedule(this.#waiting.length === batch ? 0 : delay);
+    if (this.#isBehind()) this.#keepSoon();
     // Faster than Postgres writes: wait for one batch rather than fill the buffer and then refuse.
     if (pending >= batch * HELD_BATCHES && this.#healthy) return this.#waitForBatch();
   }
@@ -143,12 +167,17 @@ export class Backlog {
   /** Sends everything added so far; throws `Unavailable` at the first batch that fails. */
   async flush(): Promise<void> {
     const target = this.#added;
-    while (this.#settled < target) {
+    while (this.#settled < target || this.#replaysNext()) {
       if (!(await this.#sendBatch())) throw new Unavailable('the audit cannot be written');
     }
   }
 
-  /** Takes nothing more and flushes, as long as closing may take. */
+  /** Begins to send what the spill has found. */
+  wake(): void {
+    if (!this.#closed && this.#healthy) this.#schedule(0);
+  }
+
+  /** Takes nothing more and flushes, or keeps what it has, as long as closing may take. */
   async close(): Promise<void> {
     this.#closed = true;
     const { log, metrics } = this.#options;
@@ -156,15 +185,21 @@ export class Backlog {
     await Promise.race([this.#sendUntil(over.signal), pause(this.#limits.closing, over.signal)]);
     over.abort();
     clearTimeout(this.#timer);
-    if (this.pending === 0) return;
+    clearTimeout(this.#keepTimer);
+    const kept = this.#batches.filter((batch) => batch.kept);
+    const lost = this.pending - kept.reduce((sum, { entries }) => sum + entries.length, 0);
+    if (lost === 0) return;
     metrics?.auditFailures.inc();
-    log.error({ lost: this.pending }, 'the audit could not be written before the server stopped');
+    log.error({ lost }, 'the audit could not be written before the server stopped');
   }
 
   async #sendUntil(over: AbortSignal): Promise<void> {
+    if (this.#isBehind()) await this.#keep();
     while (this.pending > 0 && !over.aborted) {
       if (!(await this.#sendBatch())) await pause(RETRY.first, over);
     }
+    // Whoever closes the files next must find nobody reading them.
+    await this.#sender;
   }
 
   async #waitForBatch(): Promise<void> {
@@ -220,7 +255,7 @@ export class Backlog {
     if (this.#running) return;
     this.#running = true;
     let sent = true;
-    while (sent && this.pending > 0) sent = await this.#sendBatch();
+    while (sent && (this.pending > 0 || this.#replaysNext())) sent = await this.#sendBatch();
     this.#running = false;
     if (sent || this.#closed) return;
     this.#schedule(this.#retryAfter);
@@ -238,19 +273,95 @@ export class Backlog {
   async #takeAndSend(): Promise<boolean> {
     // Let whatever arrives in this turn of the event loop come along.
     await Promise.resolve();
-    if (this.#batch.entries.length === 0) this.#batch = this.#take();
+    if (this.#replaysNext()) return this.#replay();
+    const batch = this.#batches[0] ?? this.#take();
     this.#report();
+    this.#sending = batch;
+    this.#keepSoon();
     try {
-      await this.#sendOrRetry(this.#batch);
-      for (const entry of this.#batch.entries) entry.committed?.();
-      this.#settle();
-      this.#retryAfter = RETRY.first;
-      this.#healthy = true;
+      await this.#sendOrRetry(batch);
+      for (const entry of batch.entries) entry.committed?.();
+      this.#settle(batch);
+      this.#recover();
       return true;
     } catch (error) {
-      this.#fail(error);
+      await this.#fail(error, batch);
+      return false;
+    } finally {
+      this.#sending = undefined;
+    }
+  }
+
+  /** What is on disk came before everything here; nobody who waits for a commit waits for it. */
+  #replaysNext(): boolean {
+    const { confirm, spill } = this.#options;
+    return spill?.waits === true && !this.#closed && (!confirm || this.pending === 0);
+  }
+
+  async #replay(): Promise<boolean> {
+    const { log, metrics, spill } = this.#options;
+    try {
+      await spill?.replay((rows) => this.#resend(rows));
+      this.#recover();
+      return true;
+    } catch (error) {
+      this.#healthy = false;
+      metrics?.auditFailures.inc();
+      log.error({ err: error }, 'the audit events on disk could not be replayed');
+      await this.#keep();
       return false;
     }
+  }
+
+  /** Whether what comes in cannot go to Postgres for now. */
+  #isBehind(): boolean {
+    const { confirm, spill } = this.#options;
+    return spill !== undefined && !confirm && (!this.#healthy || spill.waits);
+  }
+
+  #recover(): void {
+    this.#retryAfter = RETRY.first;
+    this.#healthy = true;
+    this.#stuck = false;
+    if (this.#isBehind()) return;
+    clearTimeout(this.#keepTimer);
+    this.#keepTimer = undefined;
+  }
+
+  /** Keeps what Postgres has not taken by then. */
+  #keepSoon(): void {
+    if (this.#options.spill === undefined || this.#options.confirm) return;
+    this.#keepTimer ??= setTimeout(() => {
+      this.#keepTimer = undefined;
+      // Nobody need wait for what takes so long.
+      if (this.#sending !== undefined) this.#healthy = false;
+      void this.#keep();
+    }, this.#limits.keepAfter);
+  }
+
+  /** Puts everything on disk that is here, in its order. */
+  #keep(): Promise<void> {
+    this.#keeper ??= this.#keepAll().finally(() => {
+      this.#keeper = undefined;
+    });
+    return this.#keeper;
+  }
+
+  async #keepAll(): Promise<void> {
+    const { confirm, spill } = this.#options;
+    if (spill === undefined || confirm) return;
+    for (;;) {
+      const batch = this.#batches.find(({ kept }) => !kept) ?? this.#take();
+      if (batch.entries.length === 0) break;
+      if (!(await spill.append(await encoded(batch)))) {
+        this.#stuck = !this.#healthy;
+        return;
+      }
+      batch.kept = true;
+      // One that is under way may arrive yet.
+      if (batch !== this.#sending) this.#settle(batch);
+    }
+    this.#stuck = false;
   }
 
   #take(): Batch {
@@ -263,7 +374,11 @@ export class Backlog {
       if (count === batch || (count > 0 && characters > batchCharacters)) break;
       count += 1;
     }
-    return { entries: this.#waiting.splice(0, count), rows: undefined, sentBefore: false };
+    const entries = this.#waiting.splice(0, count);
+    const taken = { entries, rows: undefined, sentBefore: false, kept: false };
+    if (count > 0) this.#batches.push(taken);
+    this.#inBatches += count;
+    return taken;
   }
 
   #dropAbandoned(): void {
@@ -274,40 +389,48 @@ export class Backlog {
     this.#settled += abandoned.length;
   }
 
-  #settle(): void {
-    const { entries } = this.#batch;
-    this.#batch = NO_BATCH;
-    this.#settled += entries.length;
-    this.#characters -= weightOfAll(entries);
+  #settle(batch: Batch): void {
+    const place = this.#batches.indexOf(batch);
+    // Committed while it was being kept, or the other way round.
+    if (place === -1) return;
+    this.#batches.splice(place, 1);
+    this.#inBatches -= batch.entries.length;
+    this.#settled += batch.entries.length;
+    this.#characters -= weightOfAll(batch.entries);
     this.#report();
   }
 
-  #fail(error: unknown): void {
+  async #fail(error: unknown, batch: Batch): Promise<void> {
     this.#healthy = false;
     const { confirm, log, metrics } = this.#options;
-    const { entries } = this.#batch;
+    const { entries } = batch;
     metrics?.auditFailures.inc();
     log.error({ err: error, events: entries.length }, 'the audit could not be written');
-    // Nobody waits: the batch stays as it is, to be sent again before all others.
-    if (!confirm) return;
+    // Nobody waits: the batch stays as it is, here or on disk, to be sent again before all others.
+    if (!confirm) {
+      if (batch.kept) this.#settle(batch);
+      this.#sending = undefined;
+      await this.#keep();
+      return;
+    }
     const refusal = new Unavailable('the audit could not be written', { cause: error });
     for (const entry of entries) entry.refused?.(refusal);
-    this.#settle();
+    this.#settle(batch);
   }
 
   /** Somebody who waits gets a second try, once the pool has seen which connections are dead. */
   async #sendOrRetry(batch: Batch): Promise<void> {
-    batch.rows ??= await encodeRows(batch.entries.map(({ recorded }) => recorded));
+    const rows = await encoded(batch);
     try {
-      await this.#send(batch, batch.rows);
+      await this.#send(batch, rows);
     } catch (error) {
       if (!this.#options.confirm) throw error;
       await pause(SECOND_TRY);
-      await this.#send(batch, batch.rows);
+      await this.#send(batch, rows);
     }
   }
 
-  async #send(batch: Batch, rows: readonly AuditRow[]): Promise<void> {
+  async #send(batch: Batch, rows: readonly StoredRow[]): Promise<void> {
     const { send } = this.#options;
     const again = batch.sentBefore;
     batch.sentBefore = true;
@@ -316,16 +439,27 @@ export class Backlog {
     } catch (error) {
       if (!isRefusal(error)) throw error;
       // Refused for what is there already, as it may be, or for what the rows hold.
-      if (again) await this.#sendApart(batch, rows);
-      else await this.#send(batch, rows);
+      if (!again) return this.#send(batch, rows);
+      const apart = rows.flatMap(rowsApart);
+      batch.rows = Promise.resolve(apart);
+      await this.#sendApart(apart);
+    }
+  }
+
+  /** Sends what was on disk, where nobody knows what of it was sent before. */
+  async #resend(rows: readonly StoredRow[]): Promise<void> {
+    try {
+      await this.#options.send(rows, true);
+    } catch (error) {
+      if (!isRefusal(error)) throw error;
+      await this.#sendApart(rows.flatMap(rowsApart));
     }
   }
 
   /** Sends each event alone; one that Postgres refuses for what it holds is told in a bare row. */
-  async #sendApart(batch: Batch, rows: readonly AuditRow[]): Promise<void> {
+  async #sendApart(rows: readonly StoredRow[]): Promise<void> {
     const { log, send } = this.#options;
-    batch.rows = rows.flatMap((row) => (row.events.length === 1 ? [row] : row.events.map(rowOf)));
-    for (const row of batch.rows) {
+    for (const row of rows) {
       try {
         await send([row], true);
       } catch (error) {
@@ -339,6 +473,11 @@ export class Backlog {
   #report(): void {
     this.#options.metrics?.auditPending.set(this.pending);
   }
+}
+
+function encoded(batch: Batch): Promise<readonly StoredRow[]> {
+  batch.rows ??= encodeRows(batch.entries.map(({ recorded }) => recorded));
+  return batch.rows;
 }
 
 /** Whether Postgres refused the data itself (SQLSTATE classes 22, 23 and 54): sending it again is vain. */

@@ -1,6 +1,6 @@
 import pg from 'pg';
 import { type Database, poolOf } from '../platform/database.js';
-import { type AuditRow, COLUMNS } from './audit-row.js';
+import { COLUMNS, type StoredRow } from './audit-row.js';
 
 /** The part of pg's connection that COPY needs; its types leave it out. */
 interface CopyConnection {
@@ -17,7 +17,7 @@ const COPY = `COPY audit_events (seq, ${COLUMNS.map(([name]) => `"${name}"`).joi
  */
 export async function copyRows(
   database: Database,
-  rows: readonly AuditRow[],
+  rows: readonly StoredRow[],
   { relaxed }: { readonly relaxed: boolean },
 ): Promise<void> {
   if (rows.length === 0) return;
@@ -37,7 +37,7 @@ export async function copyRows(
 }
 
 /** The rows as COPY reads them (its text format), numbered from `first` on. */
-export function copyText(rows: readonly AuditRow[], first: number): string {
+export function copyText(rows: readonly StoredRow[], first: number): string {
   let seq = first;
   let text = '';
   for (const { values, events } of rows) {
@@ -51,11 +51,11 @@ export function copyText(rows: readonly AuditRow[], first: number): string {
 
 /** Both statements make one transaction: a simple query commits as a whole. */
 class RowCopy extends pg.Query<{ readonly first: string }> {
-  readonly #rows: readonly AuditRow[];
+  readonly #rows: readonly StoredRow[];
   #first = Number.NaN;
 
   constructor(
-    rows: readonly AuditRow[],
+    rows: readonly StoredRow[],
     relaxed: boolean,
     done: (error: Error | null | undefined) => void,
   ) {

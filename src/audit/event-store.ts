@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import type { Database, DatabaseTransaction } from '../platform/database.js';
-import { type AuditRow, COLUMNS } from './audit-row.js';
+import { COLUMNS, type StoredRow } from './audit-row.js';
 
 /** Numbers that one `nextval` of the sequence stands for (its `INCREMENT BY`). */
 export const SEQ_BLOCK = 1_000;
@@ -11,7 +11,7 @@ export const SEQ_BLOCK = 1_000;
  */
 export async function insertRows(
   database: Database | DatabaseTransaction,
-  rows: readonly AuditRow[],
+  rows: readonly StoredRow[],
 ): Promise<void> {
   if (rows.length === 0) return;
   const names = sql.join(COLUMNS.map(([name]) => sql.ref(name)));
@@ -27,7 +27,7 @@ export async function insertRows(
 }
 
 /** The rows' values, each after the place of its first event among all. */
-function numbered(rows: readonly AuditRow[]): (number | string | null)[][] {
+function numbered(rows: readonly StoredRow[]): (number | string | null)[][] {
   let place = 0;
   return rows.map(({ values, events }) => {
     const row = [place, ...values];

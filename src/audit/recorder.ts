@@ -2,15 +2,16 @@ import type { Database, DatabaseTransaction } from '../platform/database.js';
 import type { Clock } from '../platform/clock.js';
 import type { Eventual } from '../platform/eventual.js';
 import { type AuditLog, type AuditMetrics, Backlog, type BacklogLimits } from './backlog.js';
-import { type AuditRow, rowOf } from './audit-row.js';
+import { rowOf, type StoredRow } from './audit-row.js';
 import { copyRows } from './copy-rows.js';
 import type { AuditEvent, RecordedEvent } from './event.js';
 import { insertRows, SEQ_BLOCK } from './event-store.js';
 import { ensureAuditPartitions, monthOf } from './partitions.js';
+import type { Spill } from './spill.js';
 
 /**
  * How decisions reach the audit. `strict`: no answer before its event is committed; `buffered`:
- * committed within a second; `off`: decisions are not stored.
+ * committed within a second, or on disk while Postgres is away; `off`: decisions are not stored.
  */
 export type AuditMode = 'strict' | 'buffered' | 'off';
 
@@ -25,11 +26,14 @@ export interface AuditRecorder {
   readonly keepsDecisions: boolean;
   /** Writes events with the caller's transaction, whatever the mode: they commit with it or not at all. */
   write(transaction: DatabaseTransaction, ...events: readonly AuditEvent[]): Promise<void>;
-  /** Resolves when everything recorded so far is committed; throws `Unavailable` where that fails. */
+  /** Resolves when everything recorded so far is committed, and what was on disk; throws `Unavailable` where that fails. */
   flush(): Promise<void>;
-  /** Takes no more events and flushes; gives up after 5 seconds and logs how many events are lost. */
+  /**
+   * Takes no more events and flushes, or leaves them on disk; gives up after 5 seconds and logs how
+   * many events are lost.
+   */
   close(): Promise<void>;
-  /** Events taken and not yet committed. */
+  /** Events taken and neither committed nor on disk yet. */
   readonly pending: number;
 }
 
@@ -42,6 +46,11 @@ export interface RecorderOptions {
   readonly clock: Clock;
   /** The paths to mask in `detail.check`, those of the bundle in force; asked at every event. */
   readonly redactPaths?: () => readonly string[];
+  /**
+   * Where `buffered` keeps events while Postgres is away; it belongs to the recorder from then on. In
+   * every mode, what was left there is replayed. Without one, they are held in memory.
+   */
+  readonly spill?: Spill;
   /** Other bounds than the usual ones. */
   readonly limits?: Partial<BacklogLimits>;
 }
@@ -83,8 +92,10 @@ class Recorder implements AuditRecorder {
       send: (rows, again) => this.#send(rows, again),
       log: options.log,
       metrics: options.metrics,
+      spill: options.spill,
       limits: options.limits ?? {},
     });
+    options.spill?.start(() => this.#backlog.wake());
   }
 
   get pending(): number {
@@ -110,6 +121,7 @@ class Recorder implements AuditRecorder {
 
   async close(): Promise<void> {
     await this.#backlog.close();
+    await this.#options.spill?.close();
     await this.#partitionTry;
   }
 
@@ -119,7 +131,7 @@ class Recorder implements AuditRecorder {
   }
 
   /** What may be there already is inserted where it is not; a copy would fail. */
-  async #send(rows: readonly AuditRow[], again: boolean): Promise<void> {
+  async #send(rows: readonly StoredRow[], again: boolean): Promise<void> {
     this.#makePartitions();
     const { database, mode } = this.#options;
     if (again) return insertRows(database, rows);
