@@ -149,6 +149,8 @@ async function build(
     shippedModels,
   });
   if (!prepared) await applyAtFirstStart(policy, config.policyDir, log);
+  // Of servers that start together one applies it; none may answer from before.
+  await current.catchUp();
   if (watch) closers.push(watchDirectory(policy, config.policyDir, log));
   const checks = createCheckService({
     database,
