@@ -7,34 +7,35 @@ import type { Stores } from './server-stores.js';
 /** How long a store may take to answer a monitor, in milliseconds. */
 const PROBE_TIME = 1_000;
 
-/** How old the confirmation of a policy may be before this server counts as not ready, in ms. */
-const MAX_STALENESS = 5 * 60_000;
-
 /** What the health endpoints ask. */
 export function createHealth({
-  stores: { management, redis },
+  stores: { records, redis },
   current,
   clock,
 }: {
-  stores: Pick<Stores, 'management' | 'redis'>;
+  stores: Pick<Stores, 'records' | 'redis'>;
   current: CurrentPolicy;
   clock: Clock;
 }): Services['health'] {
-  const isFresh = (): boolean => clock.now() - current.confirmedAt <= MAX_STALENESS;
-  const policy = (): HealthCheck => {
-    if (!isFresh()) return failed('the policy was not confirmed for more than 5 minutes');
+  const judgePolicy = (): HealthCheck => {
+    if (!current.isFresh()) return failed('Postgres has not confirmed the policy for too long');
     if (current.snapshot.bundle === undefined) return failed('no bundle was applied yet');
     return { status: 'ok' };
   };
   return {
-    ready: isFresh,
+    ready: () => current.isFresh(),
     checks: async () => ({
-      database: await probe(sql`SELECT 1`.execute(management), 'Postgres'),
+      database: await probe(sql`SELECT 1`.execute(records), 'Postgres'),
       redis:
         redis === undefined ? { status: 'not_configured' } : await probe(redis.ping(), 'Redis'),
-      policy: policy(),
+      policy: { ...judgePolicy(), age_seconds: policyAge(current, clock) },
     }),
   };
+}
+
+/** Whole seconds since Postgres last confirmed the policy in force. */
+export function policyAge(current: Pick<CurrentPolicy, 'confirmedAt'>, clock: Clock): number {
+  return Math.max(0, Math.floor((clock.now() - current.confirmedAt) / 1_000));
 }
 
 function failed(message: string): HealthCheck {

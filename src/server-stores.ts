@@ -2,6 +2,7 @@ import type { Limiter } from './governance/limiter.js';
 import { createMemoryLimiter } from './governance/memory-limiter.js';
 import { createPostgresLimiter } from './governance/postgres-limiter.js';
 import { createRedisLimiter } from './governance/redis-limiter.js';
+import { createRedisLossLimiter } from './governance/redis-loss-limiter.js';
 import { installRootKey } from './identity/install-root-key.js';
 import { ensureRootKeyFile } from './identity/root-key.js';
 import { Breaker } from './platform/breaker.js';
@@ -12,7 +13,9 @@ import { startEmbeddedPostgres } from './platform/embedded-postgres/embedded-pos
 import type { Logger } from './platform/log.js';
 import type { Metrics } from './platform/metrics.js';
 import { migrateUp } from './platform/migrate.js';
+import { later, withinTime } from './platform/later.js';
 import type { RedisClient } from './platform/redis.js';
+import { enterRoll } from './platform/server-roll.js';
 
 /** Something to close; run in the reverse order of opening. */
 export type Closer = () => Promise<unknown>;
@@ -66,6 +69,9 @@ const RECORD_TIMEOUT = 2_000;
 /** Postgres itself ends a transaction that was given up here after so many milliseconds. */
 const TRANSACTION_TIMEOUT = 2_000;
 
+/** A server that starts waits this long for a connection to Redis, in milliseconds. */
+const REDIS_PATIENCE = 1_000;
+
 /** Calls that may wait for a connection, of each purpose. */
 const MAX_WAITING = 256;
 
@@ -108,7 +114,7 @@ export async function openStores(
   });
   if (!prepared) await prepareDatabase(management, config);
   const redis = await openRedis(config, telling.log, closers);
-  const limiter = openLimiter(config, { database, redis, clock: telling.clock });
+  const limiter = await openLimiter(config, { database, redis }, telling, closers);
   return { url, database, records, management, following, redis, limiter, failed };
 }
 
@@ -195,11 +201,42 @@ async function openRedis(
 }
 
 /** Redis where there is one; memory while the database is this process's own; else Postgres. */
-function openLimiter(
-  { databaseUrl }: Config,
-  { database, redis, clock }: { database: Database; redis: RedisClient | undefined; clock: Clock },
-): Limiter {
-  if (redis !== undefined) return createRedisLimiter({ redis });
+async function openLimiter(
+  { databaseUrl, limitsOnRedisLoss }: Config,
+  { database, redis }: { database: Database; redis: RedisClient | undefined },
+  telling: Telling,
+  closers: Closer[],
+): Promise<Limiter> {
+  const { clock } = telling;
+  if (redis !== undefined) return countInRedis(redis, limitsOnRedisLoss, telling, closers);
   if (databaseUrl === undefined) return createMemoryLimiter({ clock });
   return createPostgresLimiter({ database });
+}
+
+/** Counts in Redis, and without it as the settings say; back in Redis as soon as there is a connection. */
+async function countInRedis(
+  redis: RedisClient,
+  onLoss: Config['limitsOnRedisLoss'],
+  telling: Telling,
+  closers: Closer[],
+): Promise<Limiter> {
+  const breaker = openBreaker('redis', telling);
+  const ready = later<void>();
+  redis.on('ready', () => {
+    breaker.succeeded();
+    ready.resolve();
+  });
+  const servers = enterRoll(redis, telling.log);
+  closers.push(() => servers.leave());
+  // So that the first checks are counted with those of others; a server starts without Redis, too.
+  if (redis.status !== 'ready') await withinTime(ready.promise, REDIS_PATIENCE, undefined);
+  await servers.call();
+  return createRedisLossLimiter({
+    shared: createRedisLimiter({ redis }),
+    local: createMemoryLimiter({ clock: telling.clock }),
+    onLoss,
+    breaker,
+    servers: () => servers.count,
+    onUncounted: (how) => telling.metrics.limitsWithoutRedis.inc(how),
+  });
 }

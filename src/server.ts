@@ -25,7 +25,7 @@ import { applyAtFirstStart, watchDirectory } from './policy/policy-directory.js'
 import { createPolicyService, type PolicyService } from './policy/policy-service.js';
 import { loadShippedModels } from './policy/shipped-models.js';
 import { nameServer } from './server-file.js';
-import { createHealth } from './server-health.js';
+import { createHealth, policyAge } from './server-health.js';
 import { closeAll, type Closer, openStores } from './server-stores.js';
 import { openWatcher } from './server-watcher.js';
 
@@ -109,6 +109,7 @@ async function build(
   let sweepSoon = (): void => {};
   const current = createCurrentPolicy({
     database: stores.following,
+    maxStaleness: config.maxStalenessMs,
     log,
     metrics,
     clock,
@@ -124,6 +125,7 @@ async function build(
     clock,
     redactPaths: () => current.snapshot.settings.redact,
   });
+  metrics.watchPolicyAge(() => policyAge(current, clock));
   // Without them events are kept all the same, and moved when the recorder makes the partitions.
   await ensureAuditPartitions(management, clock.now()).catch((error: unknown) =>
     log.warn({ err: error }, 'the audit partitions could not be made ahead'),

@@ -11,6 +11,8 @@ const CONFIG: Config = {
   drainMs: 0,
   logLevel: 'silent',
   workers: 2,
+  limitsOnRedisLoss: 'local',
+  maxStalenessMs: 300_000,
   metricsPublic: false,
 };
 

@@ -1,5 +1,5 @@
 import type { EngineAnswer } from '../engine/engine.js';
-import { RevisionUnavailable } from '../errors.js';
+import { RevisionUnavailable, Unavailable } from '../errors.js';
 import { authenticateAgain } from '../identity/authenticate.js';
 import type { Caller } from '../identity/caller.js';
 import type { Eventual } from '../platform/eventual.js';
@@ -43,10 +43,12 @@ function askCasbin(check: Check, policy: Snapshot): EngineAnswer {
 }
 
 /**
- * Waits until the policy here is at least as new as `revision`. Whoever waited reads the snapshot
+ * Makes sure that the policy here may be decided by, as a rule that was taken back must not count for
+ * ever where Postgres cannot say so, and waits until it is at least as new as `revision`. Whoever waited reads the snapshot
  * afterwards, in one turn with what it asks of it: an engine may take a change in the next.
  *
- * @throws RevisionUnavailable where that does not come in time; Unauthenticated where the caller's key
+ * @throws Unavailable where Postgres has not confirmed the policy for too long; RevisionUnavailable
+ *   where the revision does not come in time; Unauthenticated where the caller's key
  *   was revoked meanwhile: that may be the very change that was waited for
  */
 export function untilRevision(
@@ -54,6 +56,9 @@ export function untilRevision(
   caller: Caller,
   revision = 0,
 ): Eventual<void> {
+  if (!current.isFresh()) {
+    throw new Unavailable('the policy was not confirmed for too long: Postgres does not answer');
+  }
   if (current.snapshot.revision >= revision) return;
   return waitForRevision(current, caller, revision);
 }

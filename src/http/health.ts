@@ -10,6 +10,9 @@ const anyQuery = Type.Object({}, { additionalProperties: true });
 const check = Type.Object({
   status: literals(['ok', 'failed', 'not_configured']),
   message: Type.Optional(Type.String()),
+  age_seconds: Type.Optional(
+    Type.Integer({ description: 'Of the policy: since Postgres last confirmed it.' }),
+  ),
 });
 
 const ok = Type.Object({ status: Type.Literal('ok') });

@@ -21,6 +21,8 @@ export interface HttpLog {
 export interface HealthCheck {
   readonly status: 'ok' | 'failed' | 'not_configured';
   readonly message?: string;
+  /** Of the policy: seconds since Postgres last confirmed it. */
+  readonly age_seconds?: number;
 }
 
 /** Everything that the HTTP layer stands on, built by the composition root. */

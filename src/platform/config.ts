@@ -34,6 +34,10 @@ export interface Config {
   readonly publicUrl?: string;
   readonly logLevel: LogLevel;
   readonly workers: number | 'auto';
+  /** What becomes of rate limits while Redis does not answer. */
+  readonly limitsOnRedisLoss: 'local' | 'deny' | 'allow';
+  /** Milliseconds that checks are answered by a policy that was not confirmed. */
+  readonly maxStalenessMs: number;
   readonly metricsPublic: boolean;
 }
 
@@ -197,6 +201,8 @@ function configOf(settings: Settings, cwd: string): Config {
       : { publicUrl: COUNTERSIGN_PUBLIC_URL.replace(/\/+$/, '') }),
     logLevel: settings.COUNTERSIGN_LOG_LEVEL,
     workers: workers === 'auto' ? 'auto' : Number(workers),
+    limitsOnRedisLoss: settings.COUNTERSIGN_LIMITS_ON_REDIS_LOSS,
+    maxStalenessMs: parseDuration(settings.COUNTERSIGN_POLICY_MAX_STALENESS) ?? 0,
     metricsPublic: settings.COUNTERSIGN_METRICS_PUBLIC === 'true',
   };
 }

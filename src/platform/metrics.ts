@@ -26,6 +26,16 @@ export function createMetrics() {
   collectDefaultMetrics({ register: registry });
   const registers = [registry];
   const pools: WatchedPool[] = [];
+  let ageOfPolicy = (): number => 0;
+  const policyAge: Gauge = new Gauge({
+    name: 'countersign_policy_age_seconds',
+    help: 'Seconds since Postgres last confirmed the policy in force; of several workers, the most',
+    aggregator: 'max',
+    registers,
+    collect() {
+      policyAge.set(ageOfPolicy());
+    },
+  });
   const connections = new Gauge({
     name: 'countersign_pool_connections',
     help: 'Connections to Postgres by state (total, idle), and calls that wait for one (waiting)',
@@ -53,6 +63,10 @@ export function createMetrics() {
     /** Counts the connections of a pool in from now on. */
     watchPool(pool: WatchedPool): void {
       pools.push(pool);
+    },
+    /** Asks for the age of the policy in force, in seconds, from now on. */
+    watchPolicyAge(age: () => number): void {
+      ageOfPolicy = age;
     },
     decisions: new Tally(
       { name: 'countersign_decisions_total', help: 'Decisions by outcome and reason', registers },
@@ -118,6 +132,14 @@ export function createMetrics() {
       labelNames: ['way', 'outcome'],
       registers,
     }),
+    limitsWithoutRedis: new Tally(
+      {
+        name: 'countersign_limits_without_redis_total',
+        help: 'Checks whose rate limits were not counted in Redis, by what was done (local, deny, allow)',
+        registers,
+      },
+      ['how'],
+    ),
     breakerOpen: new Gauge({
       name: 'countersign_store_breaker_open',
       help: 'Whether decisions do without a store (postgres, redis) as it does not answer: 1 for each process',

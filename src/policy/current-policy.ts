@@ -12,6 +12,8 @@ import { emptySnapshot, type Snapshot } from './snapshot.js';
 const POLL = 5_000;
 /** Milliseconds to the first retry after a failure; doubled for each further one, up to `POLL`. */
 const FIRST_RETRY = 250;
+/** Milliseconds for which a snapshot that was not confirmed is good, unless told otherwise. */
+const MAX_STALENESS = 5 * 60_000;
 
 /** How an engine may find the rules of a part of the matcher. */
 const HANDLINGS = ['indexed', 'residual', 'fallback'] as const;
@@ -25,6 +27,8 @@ export interface CurrentPolicy {
   readonly snapshot: Snapshot;
   /** Milliseconds since the epoch when Postgres last confirmed that nothing newer exists. */
   readonly confirmedAt: number;
+  /** Whether Postgres has confirmed the snapshot recently enough to decide by it. */
+  isFresh(): boolean;
   /**
    * Reads what is new, and gives a snapshot at least as fresh as this call: calls made during a look
    * at the database share the next one. Rejects where it fails; the last good snapshot then stays.
@@ -71,6 +75,8 @@ export interface CurrentPolicyOptions {
   readonly clock?: Clock;
   /** Milliseconds between two looks at the database; 5,000 unless given. */
   readonly poll?: number;
+  /** Milliseconds for which a snapshot that Postgres does not confirm is good; 5 minutes unless given. */
+  readonly maxStaleness?: number;
   /** Begins the engine of a model; the fastest for it unless given. */
   readonly buildEngine?: SnapshotSources['buildEngine'];
   /** Told of each new snapshot once it is in force, the first one too; must not throw. */
@@ -105,6 +111,7 @@ class PolicyHolder implements CurrentPolicy {
   confirmedAt = 0;
   readonly #options: CurrentPolicyOptions;
   readonly #clock: Clock;
+  readonly #maxStaleness: number;
   readonly #readActivePolicy = activePolicyReader();
   readonly #waiters = new Set<Waiter>();
   readonly #stopping = new AbortController();
@@ -123,6 +130,11 @@ class PolicyHolder implements CurrentPolicy {
   constructor(options: CurrentPolicyOptions) {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
+    this.#maxStaleness = options.maxStaleness ?? MAX_STALENESS;
+  }
+
+  isFresh(): boolean {
+    return this.#clock.now() - this.confirmedAt <= this.#maxStaleness;
   }
 
   async catchUp(): Promise<Snapshot> {

@@ -38,6 +38,8 @@ describe('the settings', () => {
       drainMs: 2_000,
       logLevel: 'info',
       workers: 1,
+      limitsOnRedisLoss: 'local',
+      maxStalenessMs: 300_000,
       metricsPublic: false,
     });
   });
@@ -57,6 +59,8 @@ describe('the settings', () => {
         COUNTERSIGN_PUBLIC_URL: 'https://authz.example.org/',
         COUNTERSIGN_LOG_LEVEL: 'debug',
         COUNTERSIGN_WORKERS: 'auto',
+        COUNTERSIGN_LIMITS_ON_REDIS_LOSS: 'deny',
+        COUNTERSIGN_POLICY_MAX_STALENESS: '10s',
         COUNTERSIGN_METRICS_PUBLIC: 'true',
       },
       cwd,
@@ -74,6 +78,8 @@ describe('the settings', () => {
       publicUrl: 'https://authz.example.org',
       logLevel: 'debug',
       workers: 'auto',
+      limitsOnRedisLoss: 'deny',
+      maxStalenessMs: 10_000,
       metricsPublic: true,
     });
   });

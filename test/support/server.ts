@@ -85,6 +85,9 @@ export async function testServer(
     drainMs: 0,
     logLevel: 'info',
     workers: 1,
+    limitsOnRedisLoss: 'local',
+    // Tests move the clock at will.
+    maxStalenessMs: Number.MAX_SAFE_INTEGER,
     metricsPublic: false,
     ...settings,
   };

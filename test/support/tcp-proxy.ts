@@ -19,6 +19,8 @@ export interface TcpProxy {
   mend(): Promise<void>;
   /** Keeps every connection, old and new, and passes nothing on. */
   stall(): void;
+  /** Passes on what clients send, and from where that holds `text` on nothing that it is answered with. */
+  loseAnswersTo(text: string): void;
   /** Ends every connection, and takes new ones. */
   reset(): void;
   /** Passes everything on so many milliseconds later, in each direction. */
@@ -55,8 +57,12 @@ export async function tcpProxy(target: NetConnectOpts): Promise<TcpProxy> {
   const sockets = new Set<Socket>();
   let stalled = false;
   let latency = 0;
+  let lost: string | undefined;
   const forward = (client: Socket): void => {
     const store = connect(target);
+    client.on('data', (part: Buffer) => {
+      if (lost !== undefined && part.includes(lost)) store.unpipe().resume();
+    });
     for (const [from, to] of [
       [client, store],
       [store, client],
@@ -86,6 +92,9 @@ export async function tcpProxy(target: NetConnectOpts): Promise<TcpProxy> {
       stalled = true;
       for (const socket of sockets) socket.unpipe().pause();
     },
+    loseAnswersTo(text) {
+      lost = text;
+    },
     reset() {
       for (const socket of sockets) socket.resetAndDestroy();
     },
@@ -95,6 +104,7 @@ export async function tcpProxy(target: NetConnectOpts): Promise<TcpProxy> {
     async mend() {
       stalled = false;
       latency = 0;
+      lost = undefined;
       for (const socket of sockets) socket.destroy();
       if (server.listening) return;
       server = createServer(forward).listen(port, '127.0.0.1');

@@ -51,6 +51,7 @@ export async function makeWorld(files: Record<string, string>): Promise<World> {
       return snapshot;
     },
     confirmedAt: 0,
+    isFresh: () => true,
     catchUp: async () => current.snapshot,
     catchUpKeys: async () => undefined,
     waitFor: async (revision: number) =>
