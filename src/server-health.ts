@@ -1,4 +1,5 @@
 import { sql } from 'kysely';
+import type { Spill } from './audit/spill.js';
 import type { HealthCheck, Services } from './http/services.js';
 import type { Clock } from './platform/clock.js';
 import type { CurrentPolicy } from './policy/current-policy.js';
@@ -12,10 +13,12 @@ export function createHealth({
   stores: { records, redis },
   current,
   clock,
+  spill,
 }: {
   stores: Pick<Stores, 'records' | 'redis'>;
   current: CurrentPolicy;
   clock: Clock;
+  spill: Pick<Spill, 'state'>;
 }): Services['health'] {
   const judgePolicy = (): HealthCheck => {
     if (!current.isFresh()) return failed('Postgres has not confirmed the policy for too long');
@@ -28,6 +31,7 @@ export function createHealth({
       database: await probe(sql`SELECT 1`.execute(records), 'Postgres'),
       redis:
         redis === undefined ? { status: 'not_configured' } : await probe(redis.ping(), 'Redis'),
+      ...auditCheck(spill.state),
       policy: { ...judgePolicy(), age_seconds: policyAge(current, clock) },
     }),
   };
@@ -36,6 +40,13 @@ export function createHealth({
 /** Whole seconds since Postgres last confirmed the policy in force. */
 export function policyAge(current: Pick<CurrentPolicy, 'confirmedAt'>, clock: Clock): number {
   return Math.max(0, Math.floor((clock.now() - current.confirmedAt) / 1_000));
+}
+
+/** Nothing while no event waits on disk. */
+function auditCheck({ bytes, refuses }: Spill['state']): { readonly audit?: HealthCheck } {
+  if (refuses) return { audit: failed('the audit can be written neither to Postgres nor to disk') };
+  if (bytes === 0) return {};
+  return { audit: { status: 'ok', message: `events wait on disk for Postgres (${bytes} bytes)` } };
 }
 
 function failed(message: string): HealthCheck {

@@ -1,9 +1,11 @@
 import { mkdir } from 'node:fs/promises';
 import type { Server } from 'node:http';
+import { join } from 'node:path';
 import { createApprovalService } from './approvals/create-approval-service.js';
 import { findEvents } from './audit/audit-query.js';
 import { ensureAuditPartitions } from './audit/partitions.js';
 import { createAuditRecorder } from './audit/recorder.js';
+import { Spill } from './audit/spill.js';
 import { approvalTerms } from './decision/approval-terms.js';
 import { runBundleTests } from './decision/bundle-tests.js';
 import { createCheckService, type DecisionMetrics } from './decision/check-service.js';
@@ -117,6 +119,14 @@ async function build(
     // Requests that a new policy leaves behind are cancelled as soon as it is in force.
     onSwap: () => sweepSoon(),
   });
+  const spill = new Spill({
+    folder: join(config.dataDir, 'audit-spill'),
+    maxBytes: config.auditSpillMax,
+    log,
+    metrics,
+    // Other processes see by it that this one runs, whatever time it decides by.
+    clock: systemClock,
+  });
   const audit = createAuditRecorder({
     database: records,
     mode: config.audit,
@@ -124,6 +134,7 @@ async function build(
     metrics,
     clock,
     redactPaths: () => current.snapshot.settings.redact,
+    spill,
   });
   metrics.watchPolicyAge(() => policyAge(current, clock));
   // Without them events are kept all the same, and moved when the recorder makes the partitions.
@@ -202,7 +213,7 @@ async function build(
     approvals,
     keys: createKeyService({ database: management, audit, current: keysInForce, onCommit, clock }),
     findEvents: (filter) => findEvents(management, filter),
-    health: createHealth({ stores, current, clock }),
+    health: createHealth({ stores, current, clock, spill }),
     draining: () => draining,
     parting: () => draining || leaving,
   });

@@ -8,6 +8,7 @@ const CONFIG: Config = {
   dataDir: '/nowhere',
   policyDir: '/nowhere',
   audit: 'off',
+  auditSpillMax: 0,
   drainMs: 0,
   logLevel: 'silent',
   workers: 2,

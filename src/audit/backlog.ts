@@ -70,7 +70,7 @@ export interface BacklogOptions {
    */
   readonly send: (rows: readonly StoredRow[], again: boolean) => Promise<void>;
   /** Where events are kept while Postgres is away, if they are; what it has is sent in any mode. */
-  readonly spill?: Pick<Spill, 'waits' | 'append' | 'replay'> | undefined;
+  readonly spill?: Pick<Spill, 'waits' | 'accept' | 'append' | 'replay'> | undefined;
   readonly log: AuditLog;
   readonly metrics: AuditMetrics | undefined;
   readonly limits: Partial<BacklogLimits>;
@@ -323,6 +323,7 @@ export class Backlog {
     this.#retryAfter = RETRY.first;
     this.#healthy = true;
     this.#stuck = false;
+    this.#options.spill?.accept();
     if (this.#isBehind()) return;
     clearTimeout(this.#keepTimer);
     this.#keepTimer = undefined;

@@ -13,6 +13,7 @@ export interface SpillMetrics {
   readonly auditSpilled: { inc(events: number): void };
   readonly auditReplayed: { inc(events: number): void };
   readonly auditSpillBytes: { set(bytes: number): void };
+  readonly auditSpillRefuses: { set(processes: 0 | 1): void };
 }
 
 /** What a spill is made of. */
@@ -83,6 +84,7 @@ export class Spill {
   #closed = false;
   #looking: Repetition | undefined;
   #onFound = (): void => {};
+  #prepared: Promise<void> | undefined;
 
   constructor(options: SpillOptions) {
     this.#options = options;
@@ -93,6 +95,10 @@ export class Spill {
   /** Looks for files that were left, now and then; `onFound` is told when there is something to replay. */
   start(onFound: () => void): void {
     this.#onFound = onFound;
+    // Better told now than once Postgres is away.
+    this.#prepared = prepareFolder(this.#options.folder).catch((error: unknown) => {
+      this.#options.log.error({ err: error }, UNWRITABLE);
+    });
     this.#looking = repeat('audit spill', LOOK, () => this.look(), this.#options.log);
     this.#looking.soon();
   }
@@ -108,7 +114,7 @@ export class Spill {
 
   /** Keeps rows; resolves when they are on the disk, with false where there they cannot be. */
   async append(rows: readonly StoredRow[]): Promise<boolean> {
-    const { log, maxBytes, metrics } = this.#options;
+    const { maxBytes, metrics } = this.#options;
     const text = await linesOf(rows);
     try {
       const bytes = this.#bytes + this.#othersBytes;
@@ -123,11 +129,18 @@ export class Spill {
       this.#refuse({ err: error }, UNWRITABLE);
       return false;
     }
-    if (this.#refuses) log.warn({}, 'audit events are kept in files again');
-    this.#refuses = false;
+    this.accept();
     metrics?.auditSpilled.inc(eventsIn(rows));
     this.#report();
     return true;
+  }
+
+  /** Says that events are taken again, by the disk or by Postgres. */
+  accept(): void {
+    if (!this.#refuses) return;
+    this.#refuses = false;
+    this.#options.log.warn('audit events find room again');
+    this.#report();
   }
 
   /** Hands the next rows to `send`, and forgets them once they are committed; rejects where `send` does. */
@@ -171,6 +184,7 @@ export class Spill {
   /** Leaves what waits to whoever comes next. */
   async close(): Promise<void> {
     this.#closed = true;
+    await this.#prepared;
     await this.#looking?.stop();
     for (const segment of this.#forgetAll()) {
       try {
@@ -275,6 +289,7 @@ export class Spill {
   #refuse(members: object, message: string): void {
     if (!this.#refuses) this.#options.log.error(members, message);
     this.#refuses = true;
+    this.#report();
   }
 
   get #othersBytes(): number {
@@ -286,14 +301,16 @@ export class Spill {
   }
 
   #report(): void {
-    this.#options.metrics?.auditSpillBytes.set(this.#bytes);
+    const { metrics } = this.#options;
+    metrics?.auditSpillBytes.set(this.#bytes);
+    metrics?.auditSpillRefuses.set(this.#refuses ? 1 : 0);
   }
 }
 
 const FULL =
-  'the audit’s spill files are full: checks get 503 until Postgres is back; raise COUNTERSIGN_AUDIT_SPILL_MAX where the disk has room';
+  'the audit’s spill files are full: checks get 503 while Postgres is away; raise COUNTERSIGN_AUDIT_SPILL_MAX where the disk has room';
 const UNWRITABLE =
-  'the audit’s spill files cannot be written: checks get 503 until Postgres is back; make room and let this user write in the data directory';
+  'the audit’s spill files cannot be written: checks get 503 while Postgres is away; make room, and let this user write in the data directory';
 const DAMAGED =
   'a spill file has lines that are not as they were written; all others are replayed, and it stays as `….damaged`: look at the disk';
 const TORN =

@@ -20,7 +20,12 @@ const ok = Type.Object({ status: Type.Literal('ok') });
 const health = Type.Object(
   {
     status: Type.Literal('ok'),
-    checks: Type.Object({ database: check, redis: check, policy: check }),
+    checks: Type.Object({
+      database: check,
+      redis: check,
+      policy: check,
+      audit: Type.Optional(check),
+    }),
   },
   { $id: 'Health' },
 );

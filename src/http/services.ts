@@ -47,7 +47,12 @@ export interface Services {
   findEvents(filter: AuditFilter): Promise<AuditPage>;
   readonly health: {
     /** How each dependency is; never throws. */
-    checks(): Promise<Readonly<Record<'database' | 'redis' | 'policy', HealthCheck>>>;
+    checks(): Promise<
+      Readonly<Record<'database' | 'redis' | 'policy', HealthCheck>> & {
+        /** Only while events of the audit wait on disk. */
+        readonly audit?: HealthCheck;
+      }
+    >;
     /** Whether this server can answer checks. */
     ready(): boolean;
   };

@@ -14,6 +14,7 @@ import {
   settingOf,
   settingNames,
 } from './settings.js';
+import { parseSize } from './size.js';
 import { parseYaml, pointerTo } from './yaml.js';
 
 /** The file that may give the settings, in the working directory. */
@@ -29,6 +30,8 @@ export interface Config {
   readonly policyDir: string;
   readonly rootKey?: string;
   readonly audit: 'strict' | 'buffered' | 'off';
+  /** Bytes that decisions may take on disk while Postgres is away. */
+  readonly auditSpillMax: number;
   /** Milliseconds that the listener stays open after SIGTERM. */
   readonly drainMs: number;
   readonly publicUrl?: string;
@@ -195,6 +198,7 @@ function configOf(settings: Settings, cwd: string): Config {
     policyDir: resolve(cwd, settings.COUNTERSIGN_POLICY_DIR),
     ...(COUNTERSIGN_ROOT_KEY === undefined ? {} : { rootKey: COUNTERSIGN_ROOT_KEY }),
     audit: settings.COUNTERSIGN_AUDIT,
+    auditSpillMax: parseSize(settings.COUNTERSIGN_AUDIT_SPILL_MAX) ?? 0,
     drainMs: parseDuration(settings.COUNTERSIGN_DRAIN) ?? 0,
     ...(COUNTERSIGN_PUBLIC_URL === undefined
       ? {}

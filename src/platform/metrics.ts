@@ -162,6 +162,26 @@ export function createMetrics() {
       help: 'Attempts to write audit events that failed; they are tried again',
       registers,
     }),
+    auditSpilled: new Counter({
+      name: 'countersign_audit_spilled_total',
+      help: 'Audit events kept on disk while Postgres was away',
+      registers,
+    }),
+    auditReplayed: new Counter({
+      name: 'countersign_audit_replayed_total',
+      help: 'Audit events taken from disk to Postgres; some twice, after a crash',
+      registers,
+    }),
+    auditSpillBytes: new Gauge({
+      name: 'countersign_audit_spill_bytes',
+      help: 'Bytes of audit events on disk that wait for Postgres',
+      registers,
+    }),
+    auditSpillRefuses: new Gauge({
+      name: 'countersign_audit_spill_refuses',
+      help: 'Processes whose audit events find no room on disk while Postgres is away: their checks get 503',
+      registers,
+    }),
     httpRequests: new Tally(
       {
         name: 'countersign_http_requests_total',

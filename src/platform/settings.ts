@@ -2,6 +2,7 @@ import { type Static, Type } from '@sinclair/typebox';
 import { parseDuration } from './duration.js';
 import { LOG_LEVELS } from './log.js';
 import { parseRedisUrl } from './redis-url.js';
+import { parseSize } from './size.js';
 
 /** What is known of one setting beside its type; the documentation is written from it. */
 export interface Setting {
@@ -31,6 +32,7 @@ export const SETTING_FORMATS = {
   path: (text: string) => !text.includes('\0'),
   'root-key': (text: string) => text.length >= 32 && /^[^\p{Cc}\s]\P{Cc}*[^\p{Cc}\s]$/u.test(text),
   duration: (text: string) => parseDuration(text) !== undefined,
+  size: (text: string) => parseSize(text) !== undefined,
   staleness: (text: string) => (parseDuration(text) ?? 0) >= LEAST_STALENESS,
   workers: (text: string) => text === 'auto' || /^[1-9]\d{0,2}$/.test(text),
 };
@@ -69,7 +71,8 @@ export const SETTINGS = Type.Object({
     secret: true,
   }),
   COUNTERSIGN_DATA_DIR: setting({
-    description: 'Folder of the embedded database and of the root key file `root.key` (mode 0600).',
+    description:
+      'Folder of the embedded database, of the root key file `root.key` (mode 0600), and of the decisions that wait while Postgres is away (`audit-spill`).',
     expected: 'a folder',
     format: 'path',
     default: '.countersign',
@@ -91,8 +94,15 @@ export const SETTINGS = Type.Object({
   }),
   COUNTERSIGN_AUDIT: oneOf(['strict', 'buffered', 'off'], {
     description:
-      '`strict`: no answer before its event is committed. `buffered`: committed within a second, flushed at shutdown. `off`: decisions are not stored. Approvals, changes and decisions that spend a grant are strict always.',
+      '`strict`: no answer before its event is committed. `buffered`: committed within a second, flushed at shutdown; while Postgres is away, kept in files of the data directory. `off`: decisions are not stored. Approvals, changes and decisions that spend a grant are strict always.',
     default: 'buffered',
+  }),
+  COUNTERSIGN_AUDIT_SPILL_MAX: setting({
+    description:
+      'How much the decisions of `buffered` may take in `audit-spill` in the data directory, for all servers that share it. When it is full, checks get 503 until Postgres is back.',
+    expected: 'a size like `512MiB` or `1GiB`',
+    format: 'size',
+    default: '1GiB',
   }),
   COUNTERSIGN_DRAIN: setting({
     description:

@@ -205,8 +205,9 @@ describe('the audit while Postgres is away', () => {
     await proxy.mend();
     await until(() => audit.pending === 0 && !spill.waits);
     await audit.record(decision('later'));
-    await until(() => audit.pending === 0);
+    await until(async () => audit.pending === 0 && (await isReplayed()));
     assert.deepEqual((await stored()).sort(), [...taken, 'later'].sort());
+    assert.equal(spill.state.refuses, false);
   });
 
   it('refuses events where the disk cannot be written, and loses none that it took', async () => {
@@ -228,6 +229,19 @@ describe('the audit while Postgres is away', () => {
     await proxy.mend();
     await until(() => !spill.waits);
     assert.ok((await stored()).includes('taken'), 'the event that was taken is not there');
+  });
+
+  it('takes events again when Postgres is back, whatever the disk does', async () => {
+    await rm(folder, { recursive: true });
+    await writeFile(folder, 'in the way');
+    const { audit, spill } = recorder();
+    await proxy.cut();
+    await audit.record(decision('taken'));
+    await until(() => spill.state.refuses);
+    await proxy.mend();
+    await until(() => audit.pending === 0);
+    assert.equal(spill.state.refuses, false);
+    assert.deepEqual(await stored(), ['taken']);
   });
 
   it('loses nothing when the server stops meanwhile', async () => {

@@ -82,6 +82,7 @@ export async function testServer(
     policyDir: DEMO_BUNDLE,
     rootKey,
     audit: 'buffered',
+    auditSpillMax: 1024 ** 3,
     drainMs: 0,
     logLevel: 'info',
     workers: 1,
