@@ -5,6 +5,7 @@ import { loadDocumented } from '../support/openapi.js';
 import { type TestServer, testServer } from '../support/server.js';
 import { stubServices } from '../support/stub-services.js';
 import { postgresProxy, type TcpProxy } from '../support/tcp-proxy.js';
+import { until } from '../support/until.js';
 
 const DEPLOY = {
   tenant: 'acme',
@@ -99,8 +100,8 @@ describe('while Postgres is away', () => {
 
   it('goes on once Postgres is back', async () => {
     await proxy.mend();
-    const { status, body } = await server.call('POST', '/check', { body: EXPORT });
-    assert.equal(status, 200);
+    const ask = () => server.call('POST', '/check', { body: EXPORT });
+    const { body } = await until(ask, ({ status }) => status === 200);
     assert.equal(body.decision, 'allow');
   });
 });

@@ -1,0 +1,112 @@
+import assert from 'node:assert/strict';
+import type { Config } from '../../src/platform/config.js';
+import { metricOf } from '../support/metric.js';
+import { type RedisServer, startRedisServer } from '../support/redis.js';
+import { type Answered, type TestServer, testServer } from '../support/server.js';
+import { redisProxy, type TcpProxy } from '../support/tcp-proxy.js';
+import { until } from '../support/until.js';
+
+const EXPORT = { tenant: 'acme', subject: 'mona', action: 'export', resource: 'report:q1' };
+const UNCOUNTED = 'countersign_limits_without_redis_total';
+const OPEN = 'countersign_store_breaker_open';
+
+interface Decided {
+  readonly decision: string;
+  readonly code?: string;
+  readonly rate_limit?: { readonly limit: number; readonly remaining: number };
+}
+
+describe('while Redis is away', function () {
+  this.timeout(30_000);
+  let redis: RedisServer;
+  let proxy: TcpProxy;
+  let redisUrl: string;
+  const servers: TestServer[] = [];
+
+  before(async function () {
+    const started = await startRedisServer();
+    if (started === undefined) return this.skip();
+    redis = started;
+    ({ proxy, url: redisUrl } = await redisProxy(redis.url));
+  });
+  afterEach(async () => {
+    await proxy.mend();
+    for (const server of servers.splice(0).reverse()) await server.close();
+  });
+  after(async () => {
+    if (redis === undefined) return;
+    await proxy.cut();
+    await redis.close();
+  });
+
+  const start = async (settings: Partial<Config> = {}): Promise<TestServer> => {
+    const server = await testServer({ redisUrl, ...settings });
+    servers.push(server);
+    return server;
+  };
+  const check = (server: TestServer, key = server.rootKey): Promise<Answered<Decided>> =>
+    server.call<Decided>('POST', '/check', { body: EXPORT, key });
+
+  it('each server counts its share of a limit with `local`, until Redis is back', async () => {
+    const first = await start();
+    const { database, rootKey } = first;
+    const second = await start({ databaseUrl: database.url, rootKey });
+    const ask = () => check(second, rootKey);
+    const whole = (await ask()).body.rate_limit?.limit;
+    assert.ok(whole !== undefined && whole > 2, `the limit is ${whole}`);
+    await proxy.cut();
+    const { status, body } = await ask();
+    assert.deepEqual([status, body.decision], [200, 'allow']);
+    assert.equal(body.rate_limit?.limit, Math.ceil(whole / 2));
+    assert.ok((await metricOf(second, UNCOUNTED, { how: 'local' })) >= 1, 'it is counted');
+    assert.equal((await second.call('GET', '/health/ready', { key: '' })).status, 200);
+    assert.equal((await second.call('GET', '/health', { key: '' })).status, 503);
+
+    await proxy.mend();
+    await until(ask, (answer) => answer.body.rate_limit?.limit === whole);
+    assert.equal(await metricOf(second, OPEN, { store: 'redis' }), 0);
+  });
+
+  it('such checks get 503 with `deny`, and no others', async () => {
+    const server = await start({ limitsOnRedisLoss: 'deny' });
+    await proxy.cut();
+    const { status, body, headers } = await check(server);
+    assert.deepEqual([status, body.code, headers.get('retry-after')], [503, 'unavailable', '1']);
+    const other = { tenant: 'acme', subject: 'bob', action: 'fly', resource: 'document:1' };
+    assert.equal((await server.call('POST', '/check', { body: other })).status, 200);
+    assert.ok((await metricOf(server, UNCOUNTED, { how: 'deny' })) >= 1, 'it is counted');
+  });
+
+  it('limits do not hold with `allow`', async () => {
+    const server = await start({ limitsOnRedisLoss: 'allow' });
+    const { limit = 0 } = (await check(server)).body.rate_limit ?? {};
+    assert.ok(limit > 0, 'there is a limit');
+    await proxy.cut();
+    for (let i = 0; i <= limit; i += 1) {
+      assert.equal((await check(server)).body.decision, 'allow', `check ${i}`);
+    }
+    assert.ok((await metricOf(server, UNCOUNTED, { how: 'allow' })) > limit, 'it is counted');
+  });
+
+  for (const [what, disturb] of [
+    ['is silent', () => proxy.stall()],
+    ['is slow', () => proxy.slow(500)],
+  ] as const) {
+    it(`nobody waits for a Redis that ${what}, and it is asked again once it answers`, async () => {
+      const server = await start();
+      await check(server);
+      disturb();
+      for (let i = 0; i < 8; i += 1) assert.equal((await check(server)).status, 200);
+      assert.equal(await metricOf(server, OPEN, { store: 'redis' }), 1);
+      await proxy.mend();
+      const isOpen = () => metricOf(server, OPEN, { store: 'redis' });
+      await until(isOpen, (open) => open === 0);
+      const uncounted = await metricOf(server, UNCOUNTED, { how: 'local' });
+      await until(
+        () => check(server),
+        ({ status }) => status === 200,
+      );
+      assert.equal(await metricOf(server, UNCOUNTED, { how: 'local' }), uncounted);
+    });
+  }
+});
