@@ -29,10 +29,21 @@ import { growth } from './suites/growth.js';
 import { http } from './suites/http.js';
 import { load } from './suites/load.js';
 import { peers } from './suites/peers.js';
+import { propagation } from './suites/propagation.js';
 import type { RunOptions, Suite } from './suites/suite.js';
 import { workers } from './suites/workers.js';
 
-const SUITES: readonly Suite[] = [engine, http, buffered, batch, growth, workers, peers, load];
+const SUITES: readonly Suite[] = [
+  engine,
+  http,
+  buffered,
+  batch,
+  growth,
+  workers,
+  propagation,
+  peers,
+  load,
+];
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

@@ -17,6 +17,12 @@ export function spreadOf(values: readonly number[]): Spread {
   };
 }
 
+/** The least of some numbers that so great a part of them, from 0 to 1, does not exceed. */
+export function percentileOf(values: readonly number[], part: number): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.max(0, Math.ceil(sorted.length * part) - 1)] ?? Number.NaN;
+}
+
 /** The spread of what two peers gave in the same rounds, the one divided by the other. */
 export function ratioOf(ours: readonly number[], theirs: readonly number[]): Spread {
   return spreadOf(ours.map((value, round) => value / (theirs[round] ?? Number.NaN)));

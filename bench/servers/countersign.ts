@@ -18,6 +18,10 @@ export interface CountersignOptions {
   readonly checkout?: string | undefined;
   /** An embedded Postgres of its own unless given. */
   readonly databaseUrl?: string;
+  /** None unless given. */
+  readonly redisUrl?: string | undefined;
+  /** One of its own unless given; servers on one database share theirs. */
+  readonly rootKey?: string;
   readonly workers?: number;
   /** Flags of Node, such as `--cpu-prof`. */
   readonly nodeFlags?: readonly string[];
@@ -30,6 +34,8 @@ export interface Countersign extends Peer {
   /** The value of a metric, summed over its labels. */
   metric(name: string): Promise<number>;
   addRule(rule: RuleLine): Promise<void>;
+  /** Whether the check with this body is allowed. */
+  allows(body: object): Promise<boolean>;
   /** Throws where the check with this body is not allowed. */
   expectAllowed(body: object): Promise<void>;
 }
@@ -43,7 +49,7 @@ export async function startCountersign(options: CountersignOptions): Promise<Cou
   // Where root runs this, the database's own user passes through.
   await chmod(folder, 0o711);
   await writeBundle(join(folder, 'policies'), options);
-  const rootKey = randomBytes(24).toString('hex');
+  const { rootKey = randomBytes(24).toString('hex') } = options;
   const server = await launch(folder, rootKey, options);
   const origin = server.said;
   const target = targetOf(options, origin, await makeServiceKey(origin, rootKey));
@@ -54,6 +60,10 @@ export async function startCountersign(options: CountersignOptions): Promise<Cou
     metric: (name) => readMetric(origin, rootKey, name),
     addRule: async (rule) => {
       await post(`${origin}/v1/rules`, rootKey, { add: [rule] }, 200);
+    },
+    allows: async (body) => {
+      const answer = await post(`${origin}/check`, rootKey, body, 200);
+      return 'allowed' in answer && answer.allowed === true;
     },
     expectAllowed: async (body) => {
       const answer = await post(`${origin}/check`, rootKey, body, 200);
@@ -68,7 +78,7 @@ export async function startCountersign(options: CountersignOptions): Promise<Cou
 }
 
 function launch(folder: string, rootKey: string, options: CountersignOptions) {
-  const { audit, checkout = HERE, databaseUrl, workers = 1, nodeFlags = [] } = options;
+  const { audit, checkout = HERE, databaseUrl, redisUrl, workers = 1, nodeFlags = [] } = options;
   return startProcess({
     command: process.execPath,
     args: [...nodeFlags, join(checkout, 'dist', 'main.js'), 'serve'],
@@ -82,6 +92,7 @@ function launch(folder: string, rootKey: string, options: CountersignOptions) {
       COUNTERSIGN_ROOT_KEY: rootKey,
       COUNTERSIGN_WORKERS: String(workers),
       ...(databaseUrl === undefined ? {} : { DATABASE_URL: databaseUrl }),
+      ...(redisUrl === undefined ? {} : { REDIS_URL: redisUrl }),
     },
     says: /^listening on (http:\/\/\S+)$/,
   });

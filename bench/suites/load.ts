@@ -1,16 +1,12 @@
 import { execFile } from 'node:child_process';
-import { chmod, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { promisify } from 'node:util';
 import pg from 'pg';
-import { startEmbeddedPostgres } from '../../src/platform/embedded-postgres/embedded-postgres.js';
-import { createLogger } from '../../src/platform/log.js';
 import { HERE } from '../checkout.js';
 import type { Load } from '../load-probe.js';
 import { interleave, spreadOf } from '../measure.js';
 import type { Figure } from '../report.js';
 import { type Countersign, startCountersign } from '../servers/countersign.js';
+import { startPostgres } from '../servers/postgres.js';
 import { rbacWorkload } from '../workloads.js';
 import type { Suite } from './suite.js';
 
@@ -147,19 +143,4 @@ async function repeat<Result>(times: number, work: () => Promise<Result>): Promi
   const results: Result[] = [];
   for (let time = 0; time < times; time += 1) results.push(await work());
   return results;
-}
-
-/** A Postgres as the server embeds it, that outlives the servers of the suite. */
-async function startPostgres() {
-  const dataDir = await mkdtemp(join(tmpdir(), 'countersign-bench-'));
-  // Where root runs this, the database's own user passes through.
-  await chmod(dataDir, 0o711);
-  const postgres = await startEmbeddedPostgres({ dataDir, log: createLogger('warn') });
-  return {
-    url: postgres.url,
-    stop: async () => {
-      await postgres.stop();
-      await rm(dataDir, { recursive: true, force: true });
-    },
-  };
 }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { interleave, ratioOf, spreadOf } from '../../bench/measure.js';
+import { interleave, percentileOf, ratioOf, spreadOf } from '../../bench/measure.js';
 import { summarize } from '../../bench/profile.js';
 import { isMet, suiteText } from '../../bench/report.js';
 
@@ -7,6 +7,15 @@ describe('the figures of the benchmarks', () => {
   it('are the median, the least and the greatest', () => {
     assert.deepEqual(spreadOf([9, 1, 4]), { median: 4, min: 1, max: 9 });
     assert.deepEqual(spreadOf([9, 1, 4, 5]), { median: 4.5, min: 1, max: 9 });
+  });
+
+  it('say what most of them do not exceed', () => {
+    const values = Array.from({ length: 200 }, (_, index) => 200 - index);
+    assert.deepEqual(
+      [0, 0.5, 0.99, 1].map((part) => percentileOf(values, part)),
+      [1, 100, 198, 200],
+    );
+    assert.equal(percentileOf([], 0.5), Number.NaN);
   });
 
   it('are compared round by round', () => {
