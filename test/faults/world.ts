@@ -72,6 +72,8 @@ export async function startWorld(use: RedisUse): Promise<World | undefined> {
       COUNTERSIGN_POLICY_DIR: join(folder.path, 'policies'),
       COUNTERSIGN_DRAIN: '0s',
       ...(redis && { REDIS_URL: redis.url }),
+      // What a busy Redis is late to count would be counted a second time: limits are to be exact.
+      ...(use === 'shared' && { COUNTERSIGN_LIMITS_ON_REDIS_LOSS: 'deny' }),
     });
     closers.push(async () => {
       server.child.kill('SIGKILL');
