@@ -16,12 +16,21 @@ const EXPORT = { tenant: 'acme', subject: 'mona', action: 'export', resource: 'r
 const FLY = { tenant: 'acme', subject: 'bob', action: 'fly', resource: 'document:1' };
 const OPEN = 'countersign_store_breaker_open';
 const MAX_STALENESS = 300_000;
+/** Counted together with what needs approval: the quota of a tenant. */
+const QUOTA = `rules:
+  - id: quota
+    kind: rate-limit
+    match: {actions: [deploy, export]}
+    limits: [{per: day, count: 3}]
+    key: tenant
+`;
 
 interface Body {
   readonly code?: string;
   readonly decision?: string;
   readonly reason?: string;
   readonly approval?: { readonly id: string };
+  readonly rate_limit?: { readonly remaining: number };
   readonly checks?: Readonly<Record<string, { status: string; age_seconds?: number }>>;
 }
 
@@ -123,14 +132,19 @@ describe('while Postgres does not answer', function () {
     });
     after(stop);
 
-    it('the caller gets 503, the grant is spent, and a repetition gets its answer', async () => {
+    it('the caller gets 503, grant and quota are spent, and a repetition gets its answer', async () => {
+      const { body } = await server.call<{ files: object }>('GET', '/v1/bundles/1');
+      const files = { ...body.files, 'governance/quota.yaml': QUOTA };
+      const applied = await server.call('POST', '/v1/bundles', { body: { files } });
+      assert.equal(applied.status, 201, applied.text);
       const opened = await check({ ...DEPLOY, approval: 'request' });
       const id = opened.body.approval?.id;
       const { key } = await server.key(['approver'], { tenant: 'acme', user: 'carol' });
       const approved = await server.call('POST', `/v1/approvals/${id}/approve`, { key, body: {} });
       assert.equal(approved.status, 200, approved.text);
 
-      proxy.loseAnswersTo('commit');
+      // The statement itself, not the column of that name.
+      proxy.loseAnswersTo('commit\0');
       assertUnavailable(await check(DEPLOY, 'once'));
       await proxy.mend();
       const again = await until(
@@ -139,6 +153,8 @@ describe('while Postgres does not answer', function () {
       );
       assert.deepEqual([again.body.decision, again.body.reason], ['allow', 'granted']);
       assert.equal((await check(DEPLOY)).body.decision, 'approval_required');
+      const { rate_limit } = (await check({ ...EXPORT, dry_run: true })).body;
+      assert.equal(rate_limit?.remaining, 1, 'one is spent, one would be now');
     });
   });
 
