@@ -165,11 +165,10 @@ export class Spill {
     const time = new Date(clock.now());
     await Promise.all(this.#segments.map((segment) => this.#mark(segment, time)));
     this.#lastBeat = this.#elapsed();
-    const own = new Set(this.#segments.map(({ path }) => path));
     const strangers = new Map<string, Sighting>();
     for (const name of await spillFiles(folder)) {
       const path = join(folder, name);
-      if (this.#closed || own.has(path)) continue;
+      if (this.#closed || this.#segments.some((segment) => segment.path === path)) continue;
       const sighting = await this.#sight(name, path);
       if (sighting === undefined) continue;
       const isLeft = name.startsWith(LEFT) || this.#elapsed() - sighting.since >= ABANDONED;
@@ -199,7 +198,8 @@ export class Spill {
 
   async #write(text: Buffer): Promise<void> {
     this.#hasOverslept();
-    const segment = await this.#writable();
+    // Without a turn in between: it is not removed while it is being written.
+    const segment = this.#writable ?? (await this.#begin());
     try {
       await segment.append(text);
     } catch (error) {
@@ -210,8 +210,11 @@ export class Spill {
     }
   }
 
-  async #writable(): Promise<SpillSegment> {
-    if (this.#current !== undefined && this.#current.size < SEGMENT) return this.#current;
+  get #writable(): SpillSegment | undefined {
+    return this.#current !== undefined && this.#current.size < SEGMENT ? this.#current : undefined;
+  }
+
+  async #begin(): Promise<SpillSegment> {
     await prepareFolder(this.#options.folder);
     const segment = await SpillSegment.create(this.#newPath());
     this.#segments.push(segment);
@@ -261,15 +264,15 @@ export class Spill {
     const own = this.#newPath();
     try {
       await rename(path, own);
+      const segment = await SpillSegment.open(own);
+      await segment.beat(new Date(this.#options.clock.now()));
+      if (segment.waits) this.#segments.push(segment);
+      else await segment.remove();
     } catch (error) {
       // Somebody else was faster.
       if (Reflect.get(Object(error), 'code') === 'ENOENT') return;
-      throw error;
+      this.#options.log.warn({ err: error, file: path }, 'a spill file cannot be taken');
     }
-    const segment = await SpillSegment.open(own);
-    await segment.beat(new Date(this.#options.clock.now()));
-    if (segment.waits) this.#segments.push(segment);
-    else await segment.remove();
   }
 
   async #remove(segment: SpillSegment): Promise<void> {
