@@ -10,6 +10,9 @@ interface Decision {
   readonly decision_id?: unknown;
 }
 
+/** One fault has many wrong answers; these will do to find it. */
+const SHOWN = 5;
+
 /**
  * What is wrong with these answers, each in a line: nothing, where all that were given are right, and
  * those that could not be given say so and when to ask again.
@@ -19,12 +22,13 @@ export function wrongAnswers(
   oracle: Oracle,
   { tenant }: World,
 ): string[] {
-  return answers.flatMap((answer) => {
+  const wrong = answers.flatMap((answer) => {
     const fault = faultOf(answer, oracle, tenant);
     if (fault === undefined) return [];
     const { node, kind, status, body } = answer;
     return [`${node.name}, ${kind}: ${fault}: ${status} ${JSON.stringify(body)}`];
   });
+  return wrong.slice(0, SHOWN);
 }
 
 /** Requests that no answer came to, each in a line; those to a server that was killed may be lost. */

@@ -188,7 +188,7 @@ for (const use of ['shared', 'none'] as const) {
   });
 }
 
-/** A busy machine may make a store late: asks until it is not. */
+/** A busy machine may make a store late: asks until it is not; the test's own time is the bound. */
 async function insist(ask: () => Promise<Reply>): Promise<Reply> {
   let reply = await ask();
   await until(async () => {
