@@ -96,7 +96,8 @@ export async function tcpProxy(target: NetConnectOpts): Promise<TcpProxy> {
       lost = text;
     },
     reset() {
-      for (const socket of sockets) socket.resetAndDestroy();
+      // A store behind a socket of this machine knows no reset; it is let go with its client.
+      for (const socket of sockets) if (socket.remoteFamily !== undefined) socket.resetAndDestroy();
     },
     slow(milliseconds) {
       latency = milliseconds;
