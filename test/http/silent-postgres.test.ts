@@ -116,6 +116,17 @@ describe('while Postgres does not answer', function () {
       answers.forEach(assertUnavailable);
     });
 
+    it('a call whose claim was not confirmed may be repeated', async () => {
+      proxy.loseAnswersTo('INSERT INTO idempotent_answers');
+      assertUnavailable(await check(FLY, 'unconfirmed'));
+      await proxy.mend();
+      const again = await until(
+        () => check(FLY, 'unconfirmed'),
+        ({ status }) => status !== 503,
+      );
+      assert.equal(again.status, 200, again.text);
+    });
+
     it('connections that broke are made anew', async () => {
       await Promise.all(Array.from({ length: 4 }, () => check(EXPORT)));
       proxy.reset();
