@@ -66,9 +66,12 @@ export interface BacklogOptions {
   readonly confirm: boolean;
   /**
    * Commits the rows, in their order, all or none. With `again` they were sent before, and some may
-   * be there.
+   * be there; with `lasting` they are on the disk of Postgres afterwards, in any mode.
    */
-  readonly send: (rows: readonly StoredRow[], again: boolean) => Promise<void>;
+  readonly send: (
+    rows: readonly StoredRow[],
+    how: { readonly again: boolean; readonly lasting?: boolean },
+  ) => Promise<void>;
   /** Where events are kept while Postgres is away, if they are; what it has is sent in any mode. */
   readonly spill?: Pick<Spill, 'waits' | 'accept' | 'append' | 'replay'> | undefined;
   readonly log: AuditLog;
@@ -436,7 +439,7 @@ export class Backlog {
     const again = batch.sentBefore;
     batch.sentBefore = true;
     try {
-      await send(rows, again);
+      await send(rows, { again });
     } catch (error) {
       if (!isRefusal(error)) throw error;
       // Refused for what is there already, as it may be, or for what the rows hold.
@@ -447,12 +450,13 @@ export class Backlog {
     }
   }
 
-  /** Sends what was on disk, where nobody knows what of it was sent before. */
-  async #resend(rows: readonly StoredRow[]): Promise<void> {
+  /** Sends what was on disk, where nobody knows what of it was sent before: hardly ever any. */
+  async #resend(rows: readonly StoredRow[], again = false): Promise<void> {
     try {
-      await this.#options.send(rows, true);
+      await this.#options.send(rows, { again, lasting: true });
     } catch (error) {
       if (!isRefusal(error)) throw error;
+      if (!again) return this.#resend(rows, true);
       await this.#sendApart(rows.flatMap(rowsApart));
     }
   }
@@ -462,11 +466,11 @@ export class Backlog {
     const { log, send } = this.#options;
     for (const row of rows) {
       try {
-        await send([row], true);
+        await send([row], { again: true });
       } catch (error) {
         if (!isRefusal(error)) throw error;
         log.error({ err: error }, 'an audit event holds what Postgres refuses');
-        await send([bareRow(row, String(error))], true);
+        await send([bareRow(row, String(error))], { again: true });
       }
     }
   }

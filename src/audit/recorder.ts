@@ -89,7 +89,7 @@ class Recorder implements AuditRecorder {
     this.keepsDecisions = options.mode !== 'off';
     this.#backlog = new Backlog({
       confirm: options.mode === 'strict',
-      send: (rows, again) => this.#send(rows, again),
+      send: (rows, how) => this.#send(rows, how),
       log: options.log,
       metrics: options.metrics,
       spill: options.spill,
@@ -131,11 +131,14 @@ class Recorder implements AuditRecorder {
   }
 
   /** What may be there already is inserted where it is not; a copy would fail. */
-  async #send(rows: readonly StoredRow[], again: boolean): Promise<void> {
+  async #send(
+    rows: readonly StoredRow[],
+    { again, lasting = false }: { readonly again: boolean; readonly lasting?: boolean },
+  ): Promise<void> {
     this.#makePartitions();
     const { database, mode } = this.#options;
     if (again) return insertRows(database, rows);
-    return copyRows(database, rows, { relaxed: mode !== 'strict' });
+    return copyRows(database, rows, { relaxed: mode !== 'strict' && !lasting });
   }
 
   /** In the background, when a month begins: no insert waits for it, none needs it. */
