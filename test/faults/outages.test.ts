@@ -10,7 +10,7 @@ import { type Node, startWorld, until, type World } from './world.js';
 const ASKING: readonly Kind[] = ['read', 'batch', 'limited', 'limited', 'vault', 'vault'];
 
 describe(`three servers under load (seed ${SEED})`, function () {
-  this.timeout(40_000);
+  this.timeout(60_000);
   let world: World;
   let oracle: Oracle;
   let load: Load;
@@ -31,15 +31,19 @@ describe(`three servers under load (seed ${SEED})`, function () {
     assert.deepEqual(wrongAnswers(load.answers, oracle, world), []);
     given.push(...decisionIds(load.answers.filter(({ node }) => node !== killed)));
   };
+  const running = () => world.nodes.filter((node) => node !== killed);
   /** Every server that runs answers every kind of request, the load going on. */
   const recovered = (kinds: readonly Kind[]): Promise<void> =>
     until(() => {
       const latest = (kind: Kind, node: Node) =>
         load.answers.findLast((answer) => answer.kind === kind && answer.node === node);
-      return world.nodes
-        .filter((node) => node !== killed)
-        .every((node) => kinds.every((kind) => latest(kind, node)?.status === 200));
+      return running().every((node) => kinds.every((kind) => latest(kind, node)?.status === 200));
     });
+  /** None misses a store. */
+  const areWell = async (): Promise<boolean> => {
+    const states = await Promise.all(running().map((node) => node.call('GET', '/health')));
+    return states.every(({ status }) => status === 200);
+  };
   /** A fault under load, for as long as it takes some answers of what asks the store in question. */
   const suffer = async (
     strike: () => unknown,
@@ -57,6 +61,7 @@ describe(`three servers under load (seed ${SEED})`, function () {
     await load.more(20, store);
     await recovered(mix);
     await judge();
+    await until(areWell);
   };
 
   before(async function () {
@@ -75,7 +80,7 @@ describe(`three servers under load (seed ${SEED})`, function () {
     return world.redis;
   };
 
-  it('answer rightly while Redis is killed, and count again when it is back', () =>
+  it('answer rightly while Redis is killed, and have it when it is back', () =>
     suffer(() => redis().lose(), { heal: () => redis().restore(), store: 'limited' }));
 
   it('answer rightly while Redis says nothing', () =>
