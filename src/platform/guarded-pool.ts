@@ -13,8 +13,14 @@ export interface PoolGuard {
   readonly breaker?: Breaker;
 }
 
-/** The least that is left to a query whose connection came late, in milliseconds. */
-const LEAST = 1;
+/**
+ * The least that is left to a query whose connection came late, in milliseconds. One that has less is
+ * not begun: it would be given up, and its connection with it, for no fault of Postgres.
+ */
+const LEAST = 25;
+
+/** What pg's pool says where its connections were all in use for too long. */
+const CROWDED = 'timeout exceeded when trying to connect';
 
 /**
  * A pool that keeps nobody waiting for what will not come. It refuses with `Unavailable`, at once,
@@ -22,7 +28,7 @@ const LEAST = 1;
  * time that the wait for that has left it.
  */
 export function guardPool(pool: pg.Pool, guard: PoolGuard): PostgresPool {
-  const { maxWaiting = Number.POSITIVE_INFINITY, breaker } = guard;
+  const { maxWaiting = Number.POSITIVE_INFINITY, queryTimeout, breaker } = guard;
   return {
     async connect() {
       if (pool.waitingCount >= maxWaiting) {
@@ -33,7 +39,12 @@ export function guardPool(pool: pg.Pool, guard: PoolGuard): PostgresPool {
       }
       const asked = performance.now();
       const client = await told(pool.connect(), breaker);
-      return lend(client, performance.now() - asked, guard);
+      const waited = performance.now() - asked;
+      if (queryTimeout !== undefined && waited > queryTimeout - LEAST) {
+        client.release();
+        throw new Unavailable('too many calls wait for Postgres; try again');
+      }
+      return lend(client, waited, guard);
     },
     end: () => pool.end(),
   };
@@ -45,7 +56,7 @@ function lend(
   waited: number,
   { queryTimeout, breaker }: PoolGuard,
 ): PostgresPoolClient {
-  let left = queryTimeout && Math.max(LEAST, Math.ceil(queryTimeout - waited));
+  let left = queryTimeout && Math.ceil(queryTimeout - waited);
   const query = (text: string, values: readonly unknown[]): Promise<unknown> => {
     const timed = { text, values: [...values], ...(left && { query_timeout: left }) };
     left = queryTimeout;
@@ -54,7 +65,10 @@ function lend(
   return { query, release: () => client.release() } as PostgresPoolClient;
 }
 
-/** Tells the breaker what became of a call; an error that Postgres itself answers with is an answer. */
+/**
+ * Tells the breaker what became of a call; an error that Postgres itself answers with is an answer. That
+ * all connections are in use says nothing of Postgres: the queries on them will.
+ */
 async function told<Result>(call: Promise<Result>, breaker: Breaker | undefined): Promise<Result> {
   if (breaker === undefined) return call;
   try {
@@ -62,8 +76,13 @@ async function told<Result>(call: Promise<Result>, breaker: Breaker | undefined)
     breaker.succeeded();
     return result;
   } catch (error) {
+    if (isCrowded(error)) throw error;
     if (isAway(error)) breaker.failed();
     else breaker.succeeded();
     throw error;
   }
+}
+
+function isCrowded(error: unknown): boolean {
+  return error instanceof Error && error.message === CROWDED;
 }
