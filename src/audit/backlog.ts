@@ -163,8 +163,7 @@ export class Backlog {
     this.#push({ recorded, weight, abandoned: false });
     this.#schedule(this.#waiting.length === batch ? 0 : delay);
     if (this.#isBehind()) this.#keepSoon();
-    // Faster than Postgres writes: wait for one batch rather than fill the buffer and then refuse.
-    if (pending >= batch * HELD_BATCHES && this.#healthy) return this.#waitForBatch();
+    if (this.#isCrowded()) return this.#waitForRoom();
   }
 
   /** Sends everything added so far; throws `Unavailable` at the first batch that fails. */
@@ -205,8 +204,19 @@ export class Backlog {
     await this.#sender;
   }
 
-  async #waitForBatch(): Promise<void> {
-    await this.#sendBatch();
+  /** Whether events come faster than Postgres writes them. */
+  #isCrowded(): boolean {
+    return this.#healthy && this.pending > this.#limits.batch * HELD_BATCHES;
+  }
+
+  /**
+   * Slows down who adds, rather than fill the buffer and then refuse: until few enough wait, for one
+   * batch of theirs may be less than all who wait for it add next.
+   */
+  async #waitForRoom(): Promise<void> {
+    while (this.#isCrowded()) {
+      if (!(await this.#sendBatch())) return;
+    }
   }
 
   async #addAndWait(recorded: RecordedEvent, weight: number): Promise<void> {
