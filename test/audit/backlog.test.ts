@@ -20,7 +20,7 @@ describe('the backlog of the audit', () => {
     });
     const addBatches = async (adder: number): Promise<void> => {
       for (let round = 0; round < 10; round += 1) {
-        const added = Array.from({ length: 20 }, (_, item) =>
+        const added = Array.from({ length: 20 }, async (_, item) =>
           backlog.add({
             event: {
               id: `dec_${adder}_${round}_${item}`,
