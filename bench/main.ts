@@ -45,37 +45,51 @@ const SUITES: readonly Suite[] = [
   load,
 ];
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    quick: { type: 'boolean', default: false },
-    checkout: { type: 'string' },
-    rules: { type: 'string' },
-    batch: { type: 'string', default: '1' },
-    'write-docs': { type: 'boolean', default: false },
-  },
-});
+const { values, positionals } = asked(() =>
+  parseArgs({
+    allowPositionals: true,
+    options: {
+      quick: { type: 'boolean', default: false },
+      checkout: { type: 'string' },
+      rules: { type: 'string' },
+      batch: { type: 'string', default: '1' },
+      'write-docs': { type: 'boolean', default: false },
+    },
+  }),
+);
 
-const options: RunOptions = {
+const options: RunOptions = asked(() => ({
   quick: values.quick,
   checkout: values.checkout,
-  rules: values.rules === undefined ? undefined : Number(values.rules),
+  rules: values.rules === undefined ? undefined : count('--rules', values.rules),
   tell: (message) => void process.stderr.write(`${message}\n`),
-};
+}));
+const checksInRequest = asked(() => count('--batch', values.batch));
 
-if (values['write-docs'] && values.quick) {
-  throw new Error('a quick run is not for the record: leave out `--quick` or `--write-docs`');
-}
 const [first, file] = positionals;
-if (first === 'profile') await profile(file);
-else if (first === 'docs') await document(await readReport(file ?? ''));
-else await runSuites(chosenSuites(positionals));
-if (first === undefined && values['write-docs']) await profile(undefined);
+const suites = asked(() => {
+  if (values['write-docs'] && values.quick) {
+    throw new Error('a quick run is not for the record: leave out `--quick` or `--write-docs`');
+  }
+  if (first === 'docs' && file === undefined) {
+    throw new Error('say which run to write down: `docs bench/results/….json`');
+  }
+  return first === 'profile' || first === 'docs' ? [] : chosenSuites(positionals);
+});
+
+try {
+  if (first === 'profile') await profile(file);
+  else if (first === 'docs') await document(await readReport(file ?? ''));
+  else await runSuites(suites);
+  if (first === undefined && values['write-docs']) await profile(undefined);
+} catch (error) {
+  fail(error, 1);
+}
 
 async function profile(from: string | undefined): Promise<void> {
   const summary =
     from === undefined
-      ? await profileServer({ ...options, batch: Number(values.batch) })
+      ? await profileServer({ ...options, batch: checksInRequest })
       : summarize(await readProfile(from));
   const text = profileTable(summary);
   print(text);
@@ -123,6 +137,26 @@ function chosenSuites(names: readonly string[]): readonly Suite[] {
     throw new Error(`no suite is called ${unknown.join(', ')}; there are: ${known}, profile`);
   }
   return names.length === 0 ? SUITES : SUITES.filter(({ name }) => names.includes(name));
+}
+
+/** What was asked for on the command line; a fault of it ends the run with 2. */
+function asked<Value>(read: () => Value): Value {
+  try {
+    return read();
+  } catch (error) {
+    return fail(error, 2);
+  }
+}
+
+function count(option: string, text: string): number {
+  const value = Number(text);
+  if (Number.isSafeInteger(value) && value > 0) return value;
+  throw new Error(`\`${option}\` takes a whole number above 0, not \`${text}\``);
+}
+
+function fail(error: unknown, exitCode: number): never {
+  process.stderr.write(`error: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.exit(exitCode);
 }
 
 function print(text: string): void {

@@ -5,7 +5,8 @@
  *   npm run fuzz -- --minutes 60 --seed 7      the same questions in the same order for the same seed
  *   npm run fuzz -- --all                      goes on after the first difference
  *
- * Prints the smallest case of each difference; ends with 1 where there was one.
+ * Prints the smallest case of each difference; ends with 1 where there was one, with 2 where it
+ * was called wrongly.
  */
 import { parseArgs } from 'node:util';
 import { createEngine } from '../src/engine/create-engine.js';
@@ -89,4 +90,15 @@ function print(text: string): void {
   process.stdout.write(`${text}\n`);
 }
 
-process.exitCode = fuzz(readOptions());
+function main(): number {
+  let options: Options;
+  try {
+    options = readOptions();
+  } catch (error) {
+    process.stderr.write(`error: ${error instanceof Error ? error.message : String(error)}\n`);
+    return 2;
+  }
+  return fuzz(options);
+}
+
+process.exitCode = main();
