@@ -4,7 +4,7 @@ import type { Eventual } from '../platform/eventual.js';
 import type { StoredRow } from './audit-row.js';
 import { encodeRows } from './encode-rows.js';
 import type { RecordedEvent } from './event.js';
-import { bareRow, rowsApart } from './rows-apart.js';
+import { type SendRows, sendWhatCanBe } from './send-rows.js';
 import type { Spill } from './spill.js';
 import { weightOf } from './weight.js';
 
@@ -54,7 +54,7 @@ const USUAL: BacklogLimits = {
 /** Milliseconds between tries while Postgres is away: the first, doubled up to the last. */
 const RETRY = { first: 100, last: 1_000 };
 
-/** Batches held before whoever adds more is slowed down. */
+/** Batches held, by their events or their characters, before whoever adds more is slowed down. */
 const HELD_BATCHES = 3;
 
 /** Milliseconds before the second try for somebody who waits. */
@@ -64,14 +64,7 @@ const SECOND_TRY = 25;
 export interface BacklogOptions {
   /** Whether whoever adds an event waits until it is committed. */
   readonly confirm: boolean;
-  /**
-   * Commits the rows, in their order, all or none. With `again` they were sent before, and some may
-   * be there; with `lasting` they are on the disk of Postgres afterwards, in any mode.
-   */
-  readonly send: (
-    rows: readonly StoredRow[],
-    how: { readonly again: boolean; readonly lasting?: boolean },
-  ) => Promise<void>;
+  readonly send: SendRows;
   /** Where events are kept while Postgres is away, if they are; what it has is sent in any mode. */
   readonly spill?: Pick<Spill, 'waits' | 'accept' | 'append' | 'replay'> | undefined;
   readonly log: AuditLog;
@@ -206,7 +199,10 @@ export class Backlog {
 
   /** Whether events come faster than Postgres writes them. */
   #isCrowded(): boolean {
-    return this.#healthy && this.pending > this.#limits.batch * HELD_BATCHES;
+    const { batch, batchCharacters } = this.#limits;
+    const isMuch =
+      this.pending > batch * HELD_BATCHES || this.#characters > batchCharacters * HELD_BATCHES;
+    return this.#healthy && isMuch;
   }
 
   /**
@@ -314,7 +310,10 @@ export class Backlog {
   async #replay(): Promise<boolean> {
     const { log, metrics, spill } = this.#options;
     try {
-      await spill?.replay((rows) => this.#resend(rows));
+      // Nobody knows what of it was sent before: hardly ever any.
+      await spill?.replay((rows) =>
+        sendWhatCanBe(rows, { again: false, lasting: true }, this.#options),
+      );
       this.#recover();
       return true;
     } catch (error) {
@@ -445,44 +444,13 @@ export class Backlog {
   }
 
   async #send(batch: Batch, rows: readonly StoredRow[]): Promise<void> {
-    const { send } = this.#options;
     const again = batch.sentBefore;
     batch.sentBefore = true;
-    try {
-      await send(rows, { again });
-    } catch (error) {
-      if (!isRefusal(error)) throw error;
-      // Refused for what is there already, as it may be, or for what the rows hold.
-      if (!again) return this.#send(batch, rows);
-      const apart = rows.flatMap(rowsApart);
-      batch.rows = Promise.resolve(apart);
-      await this.#sendApart(apart);
-    }
-  }
-
-  /** Sends what was on disk, where nobody knows what of it was sent before: hardly ever any. */
-  async #resend(rows: readonly StoredRow[], again = false): Promise<void> {
-    try {
-      await this.#options.send(rows, { again, lasting: true });
-    } catch (error) {
-      if (!isRefusal(error)) throw error;
-      if (!again) return this.#resend(rows, true);
-      await this.#sendApart(rows.flatMap(rowsApart));
-    }
-  }
-
-  /** Sends each event alone; one that Postgres refuses for what it holds is told in a bare row. */
-  async #sendApart(rows: readonly StoredRow[]): Promise<void> {
-    const { log, send } = this.#options;
-    for (const row of rows) {
-      try {
-        await send([row], { again: true });
-      } catch (error) {
-        if (!isRefusal(error)) throw error;
-        log.error({ err: error }, 'an audit event holds what Postgres refuses');
-        await send([bareRow(row, String(error))], { again: true });
-      }
-    }
+    await sendWhatCanBe(
+      rows,
+      { again },
+      { ...this.#options, onApart: (apart) => void (batch.rows = Promise.resolve(apart)) },
+    );
   }
 
   #report(): void {
@@ -493,12 +461,6 @@ export class Backlog {
 function encoded(batch: Batch): Promise<readonly StoredRow[]> {
   batch.rows ??= encodeRows(batch.entries.map(({ recorded }) => recorded));
   return batch.rows;
-}
-
-/** Whether Postgres refused the data itself (SQLSTATE classes 22, 23 and 54): sending it again is vain. */
-function isRefusal(error: unknown): boolean {
-  const code: unknown = error instanceof Error ? Reflect.get(error, 'code') : undefined;
-  return typeof code === 'string' && /^(?:22|23|54)[0-9A-Z]{3}$/.test(code);
 }
 
 function weightOfAll(entries: readonly Entry[]): number {

@@ -1,43 +1,65 @@
 import assert from 'node:assert/strict';
 import { setImmediate } from 'node:timers/promises';
-import { Backlog } from '../../src/audit/backlog.js';
+import { Backlog, type BacklogLimits } from '../../src/audit/backlog.js';
 
 const log = { info: () => {}, warn: () => {}, error: () => {} };
 
+interface Burst {
+  readonly limits: Partial<BacklogLimits>;
+  /** Of each event. */
+  readonly characters: number;
+}
+
+/** Ten adders, each with ten bursts of twenty events: what was written, and the most that was held. */
+async function addInBursts({
+  limits,
+  characters,
+}: Burst): Promise<{ written: number; most: number }> {
+  let written = 0;
+  let most = 0;
+  const backlog = new Backlog({
+    confirm: false,
+    send: async (rows) => {
+      await setImmediate();
+      written += rows.length;
+    },
+    log,
+    metrics: undefined,
+    limits: { batch: 10, delay: 1, ...limits },
+  });
+  const addBursts = async (adder: number): Promise<void> => {
+    for (let round = 0; round < 10; round += 1) {
+      const added = Array.from({ length: 20 }, async (_, item) => {
+        const name = `${adder}_${round}_${item}`;
+        const detail = { note: 'x'.repeat(characters) };
+        const event = {
+          id: `dec_${name}`,
+          kind: 'decision',
+          actor: 'key:1',
+          requestId: name,
+          detail,
+        };
+        return backlog.add({ event, at: 0, redactPaths: [] });
+      });
+      most = Math.max(most, backlog.pending);
+      await Promise.all(added);
+    }
+  };
+  await Promise.all(Array.from({ length: 10 }, (_, adder) => addBursts(adder)));
+  await backlog.close();
+  return { written, most };
+}
+
 describe('the backlog of the audit', () => {
   it('slows down who adds many at a time faster than they are written, and refuses nobody', async () => {
-    let written = 0;
-    let most = 0;
-    const backlog = new Backlog({
-      confirm: false,
-      send: async (rows) => {
-        await setImmediate();
-        written += rows.length;
-      },
-      log,
-      metrics: undefined,
-      limits: { events: 500, batch: 10, delay: 1 },
-    });
-    const addBatches = async (adder: number): Promise<void> => {
-      for (let round = 0; round < 10; round += 1) {
-        const added = Array.from({ length: 20 }, async (_, item) =>
-          backlog.add({
-            event: {
-              id: `dec_${adder}_${round}_${item}`,
-              kind: 'decision',
-              actor: 'key:1',
-              requestId: `req_${adder}_${round}_${item}`,
-            },
-            at: 0,
-            redactPaths: [],
-          }),
-        );
-        most = Math.max(most, backlog.pending);
-        await Promise.all(added);
-      }
-    };
-    await Promise.all(Array.from({ length: 10 }, (_, adder) => addBatches(adder)));
-    await backlog.close();
+    const { written, most } = await addInBursts({ limits: { events: 500 }, characters: 1 });
+    assert.equal(written, 2_000);
+    assert.ok(most <= 230, `${most} were held`);
+  });
+
+  it('slows down who adds large ones, and refuses nobody', async () => {
+    const limits = { batch: 1_000, batchCharacters: 10_000, characters: 400_000 };
+    const { written, most } = await addInBursts({ limits, characters: 1_000 });
     assert.equal(written, 2_000);
     assert.ok(most <= 230, `${most} were held`);
   });
