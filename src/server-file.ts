@@ -1,6 +1,6 @@
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Closer } from './server-stores.js';
+import type { Closer } from './closers.js';
 
 /**
  * Names address and process in the data directory (`server.json`), for the command line; gone once

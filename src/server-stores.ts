@@ -6,6 +6,7 @@ import { createRedisLossLimiter } from './governance/redis-loss-limiter.js';
 import { installRootKey } from './identity/install-root-key.js';
 import { ensureRootKeyFile } from './identity/root-key.js';
 import { Breaker } from './platform/breaker.js';
+import type { Closer } from './closers.js';
 import type { Clock } from './platform/clock.js';
 import type { Config } from './platform/config.js';
 import { connectDatabase, type ConnectionOptions, type Database } from './platform/database.js';
@@ -16,9 +17,6 @@ import { migrateUp } from './platform/migrate.js';
 import { later, withinTime } from './platform/later.js';
 import type { RedisClient } from './platform/redis.js';
 import { enterRoll } from './platform/server-roll.js';
-
-/** Something to close; run in the reverse order of opening. */
-export type Closer = () => Promise<unknown>;
 
 /** What the server keeps its state in. */
 export interface Stores {
@@ -139,19 +137,6 @@ export async function prepareDatabase(
 ): Promise<void> {
   await migrateUp(database);
   await installRootKey(database, rootKey ?? (await ensureRootKeyFile(dataDir)));
-}
-
-/** Closes everything, the last opened first; a closer that fails keeps no other from its turn. */
-export async function closeAll(closers: Closer[]): Promise<void> {
-  const failures: unknown[] = [];
-  for (let close = closers.pop(); close !== undefined; close = closers.pop()) {
-    try {
-      await close();
-    } catch (error) {
-      failures.push(error);
-    }
-  }
-  if (failures.length > 0) throw new AggregateError(failures, 'not everything could be closed');
 }
 
 /**

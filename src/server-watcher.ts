@@ -5,7 +5,7 @@ import type { ChangeListener } from './platform/keep-listening.js';
 import type { Logger } from './platform/log.js';
 import type { Metrics } from './platform/metrics.js';
 import type { CurrentPolicy } from './policy/current-policy.js';
-import type { Closer, Stores } from './server-stores.js';
+import type { Closer, Stores } from './closers.js';
 
 /** Whom the watcher works for. */
 interface Watched {

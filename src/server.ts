@@ -28,7 +28,8 @@ import { createPolicyService, type PolicyService } from './policy/policy-service
 import { loadShippedModels } from './policy/shipped-models.js';
 import { nameServer } from './server-file.js';
 import { createHealth, policyAge } from './server-health.js';
-import { closeAll, type Closer, openStores } from './server-stores.js';
+import { closeAll, type Closer, closingOnFailure } from './closers.js';
+import { openStores } from './server-stores.js';
 import { openWatcher } from './server-watcher.js';
 
 /** What a server is given besides its settings. */
@@ -84,15 +85,7 @@ const HOUSEKEEPING = 15_000;
  * @throws SettingsError where the settings cannot work on this machine
  */
 export async function startServer(config: Config, options: ServerOptions): Promise<RunningServer> {
-  const closers: Closer[] = [];
-  try {
-    return await build(config, options, closers);
-  } catch (error) {
-    await closeAll(closers).catch((failure: unknown) =>
-      options.log.warn({ err: failure }, 'not everything could be closed'),
-    );
-    throw error;
-  }
+  return closingOnFailure(options.log, (closers) => build(config, options, closers));
 }
 
 async function build(

@@ -14,7 +14,8 @@ import { createPolicyService } from './policy/policy-service.js';
 import { loadShippedModels } from './policy/shipped-models.js';
 import { emptySnapshot } from './policy/snapshot.js';
 import { nameServer } from './server-file.js';
-import { closeAll, type Closer, locateDatabase, prepareDatabase } from './server-stores.js';
+import { closeAll, type Closer, closingOnFailure } from './closers.js';
+import { locateDatabase, prepareDatabase } from './server-stores.js';
 import { shutdownTime } from './shutdown-time.js';
 import type { Stoppable } from './until-stopped.js';
 import { createCrew } from './worker-crew.js';
@@ -54,15 +55,7 @@ export async function startWorkers(
   config: Config,
   options: WorkersOptions,
 ): Promise<RunningWorkers> {
-  const closers: Closer[] = [];
-  try {
-    return await build(config, options, closers);
-  } catch (error) {
-    await closeAll(closers).catch((failure: unknown) =>
-      options.log.warn({ err: failure }, 'not everything could be closed'),
-    );
-    throw error;
-  }
+  return closingOnFailure(options.log, (closers) => build(config, options, closers));
 }
 
 async function build(

@@ -222,7 +222,9 @@ class PolicyHolder implements CurrentPolicy {
     }
     this.#keysThrough = changes === undefined ? LOG_START.revision : seen;
     const isFollowed = await this.#follow(changes);
-    if (this.snapshot !== before) log.info(named(this.snapshot), 'the policy in force is new');
+    if (this.snapshot.revision !== before.revision) {
+      log.info(named(this.snapshot), 'the policy in force is new');
+    }
     if (!isFollowed) return { seen, building: this.#build() };
     this.#failures = 0;
     this.confirmedAt = asked;
