@@ -5,7 +5,8 @@ import type { ChangeListener } from './platform/keep-listening.js';
 import type { Logger } from './platform/log.js';
 import type { Metrics } from './platform/metrics.js';
 import type { CurrentPolicy } from './policy/current-policy.js';
-import type { Closer, Stores } from './closers.js';
+import type { Closer } from './closers.js';
+import type { Stores } from './server-stores.js';
 
 /** Whom the watcher works for. */
 interface Watched {
