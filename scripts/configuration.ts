@@ -16,8 +16,9 @@ const INTRODUCTION = `<!-- Written by scripts/configuration.ts from src/platform
 
 Every setting is an environment variable. The file \`${CONFIG_FILE}\` in the working
 directory may give the same settings; the environment wins, and an empty variable counts as absent.
-The file spells a setting like its variable or short, as shown below. What the file names and the
-server does not know is a fault.
+The file spells a setting like its variable or short, as shown below; \`limits.on_redis_loss\`, and
+\`on_redis_loss\` below \`limits\`, are \`limits_on_redis_loss\`. What the file names and the server does not
+know is a fault.
 
 Every fault of both is reported at once, by name, those of the file with line and column; the
 process exits with 2. No message shows the value of a secret. A variable that begins with
@@ -28,6 +29,8 @@ process exits with 2. No message shows the value of a secret. A variable that be
 port: 8080
 audit: strict
 drain: 5s
+limits:
+  on_redis_loss: deny
 \`\`\`
 `;
 

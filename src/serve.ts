@@ -2,9 +2,10 @@ import { availableParallelism } from 'node:os';
 import { relative } from 'node:path';
 import { type Config, loadConfig, unknownVariables } from './platform/config.js';
 import { keepGarbageYoung } from './platform/heap.js';
-import { createLogger, type Logger } from './platform/log.js';
+import { createLogger } from './platform/log.js';
 import { startServer } from './server.js';
 import { type Stoppable, untilStopped } from './until-stopped.js';
+import type { WorkersOptions } from './workers.js';
 
 /** What `countersign serve` needs to know. */
 export interface ServeOptions {
@@ -28,23 +29,24 @@ export async function serve({ env, cwd, watch }: ServeOptions): Promise<number> 
   if (strangers.length > 0) log.warn({ variables: strangers }, 'nothing reads these variables');
   if (config.audit === 'off') log.warn('decisions are not stored: COUNTERSIGN_AUDIT is `off`');
 
-  const server = await start(config, log, watch);
-  const exitCode = untilStopped(server, config.drainMs, log);
-  // Whoever has read the line may send a signal.
-  announce(server.url, config, cwd);
-  return exitCode;
+  const workers = config.workers === 'auto' ? availableParallelism() : config.workers;
+  const start = async (signal: AbortSignal): Promise<Stoppable> => {
+    const server = await startEither(config, { workers, log, watch, signal });
+    // Whoever has read the line may send a signal.
+    if (!signal.aborted) announce(server.url, config, cwd);
+    return server;
+  };
+  return untilStopped(start, { drainMs: config.drainMs, log, restarts: workers > 1 });
 }
 
-async function start(
+async function startEither(
   config: Config,
-  log: Logger,
-  watch: boolean,
+  options: Required<WorkersOptions>,
 ): Promise<Stoppable & { readonly url: string }> {
-  const workers = config.workers === 'auto' ? availableParallelism() : config.workers;
-  if (workers === 1) return startServer(config, { log, watch });
+  if (options.workers === 1) return startServer(config, options);
   // One process starts faster without all that it takes to have several.
   const { startWorkers } = await import('./workers.js');
-  return startWorkers(config, { workers, log, watch });
+  return startWorkers(config, options);
 }
 
 /** Standard output: where the server listens, and where it is our own, how to ask it something. */

@@ -2,6 +2,7 @@ import { sql } from 'kysely';
 import type { Spill } from './audit/spill.js';
 import type { HealthCheck, Services } from './http/services.js';
 import type { Clock } from './platform/clock.js';
+import { withinTime } from './platform/later.js';
 import type { CurrentPolicy } from './policy/current-policy.js';
 import type { Stores } from './server-stores.js';
 
@@ -54,17 +55,9 @@ function failed(message: string): HealthCheck {
 }
 
 async function probe(answer: Promise<unknown>, name: string): Promise<HealthCheck> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<HealthCheck>((resolve) => {
-    timer = setTimeout(resolve, PROBE_TIME, failed(`${name} does not answer in time`));
-  });
   const asked = answer.then(
     (): HealthCheck => ({ status: 'ok' }),
     () => failed(`${name} cannot be reached`),
   );
-  try {
-    return await Promise.race([asked, late]);
-  } finally {
-    clearTimeout(timer);
-  }
+  return withinTime(asked, PROBE_TIME, failed(`${name} does not answer in time`));
 }

@@ -1,3 +1,4 @@
+import { sql } from 'kysely';
 import type { Limiter } from './governance/limiter.js';
 import { createMemoryLimiter } from './governance/memory-limiter.js';
 import { createPostgresLimiter } from './governance/postgres-limiter.js';
@@ -6,7 +7,7 @@ import { createRedisLossLimiter } from './governance/redis-loss-limiter.js';
 import { installRootKey } from './identity/install-root-key.js';
 import { ensureRootKeyFile } from './identity/root-key.js';
 import { Breaker } from './platform/breaker.js';
-import type { Closer } from './closers.js';
+import { closeAll, type Closer } from './closers.js';
 import type { Clock } from './platform/clock.js';
 import type { Config } from './platform/config.js';
 import { connectDatabase, type ConnectionOptions, type Database } from './platform/database.js';
@@ -14,7 +15,7 @@ import { startEmbeddedPostgres } from './platform/embedded-postgres/embedded-pos
 import type { Logger } from './platform/log.js';
 import type { Metrics } from './platform/metrics.js';
 import { migrateUp } from './platform/migrate.js';
-import { later, withinTime } from './platform/later.js';
+import { withinTime } from './platform/later.js';
 import type { RedisClient } from './platform/redis.js';
 import { enterRoll } from './platform/server-roll.js';
 
@@ -29,8 +30,13 @@ export interface Stores {
   readonly database: Database;
   /** For the audit, and for approvals beside decisions: a query not answered within 2 seconds fails. */
   readonly records: Database;
-  /** For changes of the policy and for looking things up, which may take their time. */
+  /** For changes and for looking things up: a query not answered within 4 seconds fails. */
   readonly management: Database;
+  /**
+   * For what may take long: a bundle, a search through the audit. What is done in a transaction has
+   * two minutes for each statement, once Postgres has answered within 4 seconds that it begins.
+   */
+  readonly lengthy: Database;
   /** For following the policy: nobody else's slow query may keep a change from arriving. */
   readonly following: Database;
   readonly redis: RedisClient | undefined;
@@ -46,11 +52,18 @@ interface Telling {
   readonly metrics: Metrics;
 }
 
-/** The stores that decisions ask. */
-type StoreName = 'postgres' | 'redis';
+/** What opening a pool needs: a primary, which shows no metrics of its own, has none. */
+type PoolTelling = Pick<Telling, 'log'> & Partial<Pick<Telling, 'metrics'>>;
 
 /** Connections that a server opens to Postgres for each purpose, at most. */
-const POOL = { decisions: 8, records: 3, management: 4, following: 2, listening: 1 } as const;
+const POOL = {
+  decisions: 8,
+  records: 3,
+  management: 3,
+  lengthy: 2,
+  following: 2,
+  listening: 1,
+} as const;
 
 /** Connections that one server opens to Postgres, at most. */
 export const CONNECTIONS = Object.values(POOL).reduce((sum, size) => sum + size, 0);
@@ -64,6 +77,22 @@ const DECISION_TIMEOUT = 250;
 /** What is written beside decisions waits this long. */
 const RECORD_TIMEOUT = 2_000;
 
+/** Changes and look-ups wait this long, for an answer or, at Postgres, for what comes next. */
+const MANAGEMENT_TIMEOUT = 4_000;
+
+/** One statement of what may take long: a million rules are written by one. */
+const LENGTHY_TIMEOUT = 120_000;
+
+/** How a connection for what takes long behaves. */
+export const LENGTHY = {
+  firstTimeout: MANAGEMENT_TIMEOUT,
+  queryTimeout: LENGTHY_TIMEOUT,
+  transactionTimeout: LENGTHY_TIMEOUT,
+} as const satisfies ConnectionOptions;
+
+/** One statement of a migration, which may rewrite a large table, or wait for another server's. */
+const MIGRATION_TIMEOUT = 600_000;
+
 /** Postgres itself ends a transaction that was given up here after so many milliseconds. */
 const TRANSACTION_TIMEOUT = 2_000;
 
@@ -76,6 +105,9 @@ const MAX_WAITING = 256;
 /** Following the policy waits this long; a connection that went silent is given up, and made anew. */
 const PULL_TIMEOUT = 10_000;
 
+/** Rules that are read are indexed in turns, between which a busy process may do other things. */
+const PULL_PAUSE = 60_000;
+
 /**
  * Opens the stores that the settings name: the database, migrated and with its root key (done
  * already where it is `prepared`), and where rate limits are counted. Everything opened adds its
@@ -85,40 +117,34 @@ export async function openStores(
   config: Config,
   telling: Telling,
   closers: Closer[],
-  { prepared = false }: { readonly prepared?: boolean } = {},
+  { prepared = false, signal }: { readonly prepared?: boolean; readonly signal?: AbortSignal } = {},
 ): Promise<Stores> {
-  const { url, failed } = await locateDatabase(config, telling.log, closers);
-  const management = openDatabase(url, telling, closers, {
-    max: POOL.management,
-    maxWaiting: MAX_WAITING,
-  });
+  const { url, failed } = await locateDatabase(config, telling.log, closers, { signal });
+  if (!prepared) await prepareDatabase(url, config, telling, closers);
+  signal?.throwIfAborted();
+  const { management, lengthy } = openManagement(url, telling, closers);
   const following = openDatabase(url, telling, closers, {
     max: POOL.following,
     queryTimeout: PULL_TIMEOUT,
+    transactionTimeout: PULL_PAUSE,
   });
-  const records = openDatabase(url, telling, closers, {
-    max: POOL.records,
-    queryTimeout: RECORD_TIMEOUT,
-    transactionTimeout: TRANSACTION_TIMEOUT,
-    maxWaiting: MAX_WAITING,
-  });
+  const records = openRecords(url, telling, closers);
   const database = openDatabase(url, telling, closers, {
     max: POOL.decisions,
     queryTimeout: DECISION_TIMEOUT,
     connectTimeout: DECISION_TIMEOUT,
     transactionTimeout: TRANSACTION_TIMEOUT,
     maxWaiting: MAX_WAITING,
-    breaker: openBreaker('postgres', telling),
+    breaker: openBreaker(telling),
   });
-  if (!prepared) await prepareDatabase(management, config);
   const redis = await openRedis(config, telling.log, closers);
   const limiter = await openLimiter(config, { database, redis }, telling, closers);
-  return { url, database, records, management, following, redis, limiter, failed };
+  return { url, database, records, management, lengthy, following, redis, limiter, failed };
 }
 
-/** A breaker for a store, whose state is a metric, and whose changes are logged. */
-function openBreaker(store: StoreName, { log, metrics }: Telling): Breaker {
-  const labels = { store };
+/** A breaker for Postgres, whose state is a metric, and whose changes are logged. */
+function openBreaker({ log, metrics }: Telling): Breaker {
+  const labels = { store: 'postgres' };
   metrics.breakerOpen.set(labels, 0);
   return new Breaker({
     onChange(isOpen) {
@@ -130,13 +156,74 @@ function openBreaker(store: StoreName, { log, metrics }: Telling): Breaker {
   });
 }
 
-/** Brings the schema up to date and makes the root key the one that the settings give. */
+/** Opens what changes of the policy go by, and look-ups. */
+export function openManagement(
+  url: string,
+  telling: PoolTelling,
+  closers: Closer[],
+): Pick<Stores, 'management' | 'lengthy'> {
+  const management = openDatabase(url, telling, closers, {
+    max: POOL.management,
+    queryTimeout: MANAGEMENT_TIMEOUT,
+    transactionTimeout: MANAGEMENT_TIMEOUT,
+    maxWaiting: MAX_WAITING,
+  });
+  const lengthy = openDatabase(url, telling, closers, {
+    ...LENGTHY,
+    max: POOL.lengthy,
+    maxWaiting: MAX_WAITING,
+  });
+  return { management, lengthy };
+}
+
+/** Opens what is written beside decisions: the audit, and approvals. */
+export function openRecords(url: string, telling: PoolTelling, closers: Closer[]): Database {
+  return openDatabase(url, telling, closers, {
+    max: POOL.records,
+    queryTimeout: RECORD_TIMEOUT,
+    transactionTimeout: TRANSACTION_TIMEOUT,
+    maxWaiting: MAX_WAITING,
+  });
+}
+
+/**
+ * Brings the schema up to date and makes the root key the one that the settings give, on a connection
+ * of its own.
+ */
 export async function prepareDatabase(
-  database: Database,
+  url: string,
   { rootKey, dataDir }: Config,
+  { log }: PoolTelling,
+  closers: Closer[],
 ): Promise<void> {
-  await migrateUp(database);
-  await installRootKey(database, rootKey ?? (await ensureRootKeyFile(dataDir)));
+  const opened: Closer[] = [];
+  const database = openDatabase(url, { log }, opened, {
+    max: 1,
+    queryTimeout: MIGRATION_TIMEOUT,
+    transactionTimeout: MIGRATION_TIMEOUT,
+  });
+  // For whoever gives up while a migration runs.
+  closers.push(() => closeAll(opened));
+  try {
+    const asked = sql`SELECT 1`.execute(database);
+    if ((await withinTime(asked, PULL_TIMEOUT, undefined)) === undefined) {
+      throw new Error(
+        'Postgres takes connections and does not answer; is it reached by `DATABASE_URL`?',
+      );
+    }
+    await migrateUp(database);
+    await installRootKey(database, rootKey ?? (await ensureRootKeyFile(dataDir)));
+  } finally {
+    await closeAll(opened);
+  }
+}
+
+/** How the embedded database is started. */
+interface Locating {
+  /** Servers that will use it; 1 unless given. */
+  readonly servers?: number;
+  /** Gives the start up. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**
@@ -147,11 +234,11 @@ export async function locateDatabase(
   { databaseUrl, dataDir }: Config,
   log: Logger,
   closers: Closer[],
-  servers = 1,
+  { servers = 1, signal }: Locating = {},
 ): Promise<{ url: string; failed: Promise<string> }> {
   if (databaseUrl !== undefined) return { url: databaseUrl, failed: new Promise(() => {}) };
   const connections = servers * CONNECTIONS + SPARE_CONNECTIONS;
-  const embedded = await startEmbeddedPostgres({ dataDir, log, connections });
+  const embedded = await startEmbeddedPostgres({ dataDir, log, connections, signal });
   closers.push(() => embedded.stop());
   const failed = embedded.failed.then((how) => `the database ended: ${how}`);
   return { url: embedded.url, failed };
@@ -159,7 +246,7 @@ export async function locateDatabase(
 
 function openDatabase(
   url: string,
-  { log, metrics }: Telling,
+  { log, metrics }: PoolTelling,
   closers: Closer[],
   options: ConnectionOptions,
 ): Database {
@@ -168,7 +255,7 @@ function openDatabase(
     onError: (error) => log.warn({ err: error }, 'a connection to Postgres was lost'),
   });
   closers.push(() => connection.close());
-  metrics.watchPool(connection.pool);
+  metrics?.watchPool(connection.watched);
   return connection.database;
 }
 
@@ -198,30 +285,29 @@ async function openLimiter(
   return createPostgresLimiter({ database });
 }
 
-/** Counts in Redis, and without it as the settings say; back in Redis as soon as there is a connection. */
+/** Counts in Redis, and without it as the settings say; a Redis that is back hears what it missed. */
 async function countInRedis(
   redis: RedisClient,
   onLoss: Config['limitsOnRedisLoss'],
-  telling: Telling,
+  { log, clock, metrics }: Telling,
   closers: Closer[],
 ): Promise<Limiter> {
-  const breaker = openBreaker('redis', telling);
-  const ready = later<void>();
-  redis.on('ready', () => {
-    breaker.succeeded();
-    ready.resolve();
-  });
-  const servers = enterRoll(redis, telling.log);
+  const { firstConnected, onReturn } = await import('./platform/redis.js');
+  const connected = firstConnected(redis);
+  const servers = enterRoll(redis, log);
   closers.push(() => servers.leave());
-  // So that the first checks are counted with those of others; a server starts without Redis, too.
-  if (redis.status !== 'ready') await withinTime(ready.promise, REDIS_PATIENCE, undefined);
-  await servers.call();
-  return createRedisLossLimiter({
-    shared: createRedisLimiter({ redis }),
-    local: createMemoryLimiter({ clock: telling.clock }),
+  const limiter = createRedisLossLimiter({
+    openShared: (onRead) => createRedisLimiter({ redis, onRead }),
     onLoss,
-    breaker,
-    servers: () => servers.count,
-    onUncounted: (how) => telling.metrics.limitsWithoutRedis.inc(how),
+    clock,
+    standing: () => servers.standing,
+    onUncounted: (how) => metrics.limitsWithoutRedis.inc(how),
+    // The counters of a tenant are on one node of a cluster.
+    ...(redis.isCluster && { partOf: (tenant) => tenant }),
   });
+  // So that the first checks are counted with those of others; a server starts without Redis, too.
+  await withinTime(connected, REDIS_PATIENCE, undefined);
+  await withinTime(servers.call(), REDIS_PATIENCE, undefined);
+  onReturn(redis, () => void limiter.returned());
+  return limiter;
 }

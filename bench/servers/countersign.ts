@@ -81,7 +81,8 @@ function launch(folder: string, rootKey: string, options: CountersignOptions) {
   const { audit, checkout = HERE, databaseUrl, redisUrl, workers = 1, nodeFlags = [] } = options;
   return startProcess({
     command: process.execPath,
-    args: [...nodeFlags, join(checkout, 'dist', 'main.js'), 'serve'],
+    // As `npm start` and the image start it.
+    args: ['--max-semi-space-size=32', ...nodeFlags, join(checkout, 'dist', 'main.js'), 'serve'],
     cwd: folder,
     env: {
       PORT: '0',

@@ -5,14 +5,9 @@ import { searchKey } from './search-key.js';
 /** A row of `audit_events` on its way to Postgres: one event, or those of one batch of checks. */
 export interface StoredRow {
   /** How many events it holds; it takes as many numbers. */
-  readonly events: { readonly length: number };
+  readonly count: number;
   /** The texts of its columns, in the order of `COLUMNS`. */
   readonly values: readonly (string | null)[];
-}
-
-/** A row with the events that it was made of, in their order. */
-export interface AuditRow extends StoredRow {
-  readonly events: readonly RecordedEvent[];
 }
 
 /** The columns of a row that its writer gives, with their types; `seq` is given when it is sent. */
@@ -59,18 +54,18 @@ export function runLength(events: readonly RecordedEvent[], start: number): numb
 }
 
 /** A row of one event. One that cannot be put in words is told of in a bare row. */
-export function rowOf(recorded: RecordedEvent): AuditRow {
-  return { events: [recorded], values: valuesOf(safeColumns(recorded), null, null) };
+export function rowOf(recorded: RecordedEvent): StoredRow {
+  return { count: 1, values: valuesOf(safeColumns(recorded), null, null) };
 }
 
 /** A row of the events of one batch. */
-export function batchRow(events: readonly RecordedEvent[]): AuditRow {
+export function batchRow(events: readonly RecordedEvent[]): StoredRow {
   const columns = events.map(safeColumns);
   const [first] = columns;
   if (first === undefined) throw new RangeError('a row holds one event or more');
   const items = `[${columns.map((item) => itemText(item, first.at)).join(',')}]`;
   const shared = { ...first, ...NOT_SHARED };
-  return { events, values: valuesOf(shared, keysOf(columns), items) };
+  return { count: events.length, values: valuesOf(shared, keysOf(columns), items) };
 }
 
 /** What each event of a batch has for itself: in the row's own columns there is nothing. */

@@ -1,11 +1,12 @@
 import { setTimeout as setTimeoutPromise } from 'node:timers/promises';
 import { Unavailable } from '../errors.js';
 import type { Eventual } from '../platform/eventual.js';
+import { later, withinTime } from '../platform/later.js';
 import type { StoredRow } from './audit-row.js';
-import { encodeRows } from './encode-rows.js';
 import type { RecordedEvent } from './event.js';
 import { type SendRows, sendWhatCanBe } from './send-rows.js';
 import type { Spill } from './spill.js';
+import { rowsOf, type Taken, WaitingEvents } from './waiting-events.js';
 import { weightOf } from './weight.js';
 
 /** The part of the log that the audit uses. */
@@ -43,8 +44,9 @@ export interface BacklogLimits {
 const USUAL: BacklogLimits = {
   events: 100_000,
   characters: 64 * 1024 * 1024,
-  batch: 1_000,
-  batchCharacters: 1024 * 1024,
+  // Few: those that wait are what the collector of garbage copies, again and again.
+  batch: 300,
+  batchCharacters: 320 * 1024,
   delay: 250,
   keepAfter: 500,
   patience: 2_000,
@@ -55,7 +57,7 @@ const USUAL: BacklogLimits = {
 const RETRY = { first: 100, last: 1_000 };
 
 /** Batches held, by their events or their characters, before whoever adds more is slowed down. */
-const HELD_BATCHES = 3;
+const HELD_BATCHES = 10;
 
 /** Milliseconds before the second try for somebody who waits. */
 const SECOND_TRY = 25;
@@ -72,21 +74,11 @@ export interface BacklogOptions {
   readonly limits: Partial<BacklogLimits>;
 }
 
-interface Entry {
-  readonly recorded: RecordedEvent;
-  readonly weight: number;
-  readonly committed?: () => void;
-  readonly refused?: (error: Unavailable) => void;
-  /** Nobody waits any more: the caller was told that the event was not kept. */
-  abandoned: boolean;
-}
-
 /**
  * What is sent together. It stays as it is until it is committed: the same rows are sent again, so
  * that Postgres knows those that it has.
  */
-interface Batch {
-  readonly entries: readonly Entry[];
+interface Batch extends Taken {
   /** What it becomes; worked out once, since events get their ids by it. */
   rows: Promise<readonly StoredRow[]> | undefined;
   sentBefore: boolean;
@@ -96,7 +88,7 @@ interface Batch {
 
 /**
  * Events on their way to Postgres: one batch at a time, in order, and never more than its bounds. To
- * add one costs next to nothing; what it becomes is worked out when it is sent.
+ * add one costs next to nothing; a hundred of them become rows at once.
  *
  * With a spill, what Postgres does not take in time goes to disk, and what comes later goes behind it
  * until all of it was replayed.
@@ -104,15 +96,17 @@ interface Batch {
 export class Backlog {
   readonly #options: BacklogOptions;
   readonly #limits: BacklogLimits;
-  #waiting: Entry[] = [];
+  readonly #waiting: WaitingEvents;
   /** Taken from `#waiting` and not settled yet; the first is sent next. */
   #batches: Batch[] = [];
   #sending: Batch | undefined;
+  /** Events in `#batches`. */
   #inBatches = 0;
   #characters = 0;
   #added = 0;
   #settled = 0;
   #sender: Promise<boolean> | undefined;
+  #room: Promise<void> | undefined;
   #running = false;
   #timer: NodeJS.Timeout | undefined;
   #keeper: Promise<void> | undefined;
@@ -126,10 +120,11 @@ export class Backlog {
   constructor(options: BacklogOptions) {
     this.#options = options;
     this.#limits = { ...USUAL, ...options.limits };
+    this.#waiting = new WaitingEvents(this.#limits);
   }
 
   get pending(): number {
-    return this.#waiting.length + this.#inBatches;
+    return this.#waiting.count + this.#inBatches;
   }
 
   /**
@@ -153,8 +148,9 @@ export class Backlog {
       return Promise.reject(new Unavailable('the audit cannot be written and its buffer is full'));
     }
     if (this.#options.confirm) return this.#addAndWait(recorded, weight);
-    this.#push({ recorded, weight, abandoned: false });
-    this.#schedule(this.#waiting.length === batch ? 0 : delay);
+    this.#waiting.add(recorded, weight);
+    this.#count(weight);
+    this.#schedule(this.#waiting.count === batch ? 0 : delay);
     if (this.#isBehind()) this.#keepSoon();
     if (this.#isCrowded()) return this.#waitForRoom();
   }
@@ -182,7 +178,7 @@ export class Backlog {
     clearTimeout(this.#timer);
     clearTimeout(this.#keepTimer);
     const kept = this.#batches.filter((batch) => batch.kept);
-    const lost = this.pending - kept.reduce((sum, { entries }) => sum + entries.length, 0);
+    const lost = this.pending - kept.reduce((sum, { count }) => sum + count, 0);
     if (lost === 0) return;
     metrics?.auditFailures.inc();
     log.error({ lost }, 'the audit could not be written before the server stopped');
@@ -209,40 +205,38 @@ export class Backlog {
    * Slows down who adds, rather than fill the buffer and then refuse: until few enough wait, for one
    * batch of theirs may be less than all who wait for it add next.
    */
-  async #waitForRoom(): Promise<void> {
+  #waitForRoom(): Promise<void> {
+    // One for all: those who wait may be thousands.
+    this.#room ??= this.#makeRoom().finally(() => {
+      this.#room = undefined;
+    });
+    return this.#room;
+  }
+
+  async #makeRoom(): Promise<void> {
     while (this.#isCrowded()) {
       if (!(await this.#sendBatch())) return;
     }
   }
 
   async #addAndWait(recorded: RecordedEvent, weight: number): Promise<void> {
-    await new Promise<void>((resolve, reject) => {
-      const deadline = setTimeout(() => {
-        entry.abandoned = true;
-        reject(new Unavailable('the audit was not written in time'));
-      }, this.#limits.patience);
-      const entry: Entry = {
-        recorded,
-        weight,
-        abandoned: false,
-        committed: () => {
-          clearTimeout(deadline);
-          resolve();
-        },
-        refused: (error) => {
-          clearTimeout(deadline);
-          reject(error);
-        },
-      };
-      this.#push(entry);
-      this.#schedule(0);
+    const outcome = later<Unavailable | undefined>();
+    const entry = this.#waiting.addAwaited(recorded, weight, {
+      committed: () => outcome.resolve(undefined),
+      refused: (error) => outcome.resolve(error),
     });
+    this.#count(weight);
+    this.#schedule(0);
+    const late = new Unavailable('the audit was not written in time');
+    const refusal = await withinTime(outcome.promise, this.#limits.patience, late);
+    if (refusal === undefined) return;
+    entry.abandoned = refusal === late;
+    throw refusal;
   }
 
-  #push(entry: Entry): void {
-    this.#waiting.push(entry);
+  #count(weight: number): void {
     this.#added += 1;
-    this.#characters += entry.weight;
+    this.#characters += weight;
   }
 
   /** Starts sending after `delay` milliseconds, where nothing has started it before. */
@@ -379,27 +373,21 @@ export class Backlog {
 
   #take(): Batch {
     if (this.#options.confirm) this.#dropAbandoned();
-    const { batch, batchCharacters } = this.#limits;
-    let count = 0;
-    let characters = 0;
-    for (const { weight } of this.#waiting) {
-      characters += weight;
-      if (count === batch || (count > 0 && characters > batchCharacters)) break;
-      count += 1;
-    }
-    const entries = this.#waiting.splice(0, count);
-    const taken = { entries, rows: undefined, sentBefore: false, kept: false };
-    if (count > 0) this.#batches.push(taken);
-    this.#inBatches += count;
-    return taken;
+    const made: Batch = {
+      ...this.#waiting.take(),
+      rows: undefined,
+      sentBefore: false,
+      kept: false,
+    };
+    if (made.count > 0) this.#batches.push(made);
+    this.#inBatches += made.count;
+    return made;
   }
 
   #dropAbandoned(): void {
-    const abandoned = this.#waiting.filter((entry) => entry.abandoned);
-    if (abandoned.length === 0) return;
-    this.#waiting = this.#waiting.filter((entry) => !entry.abandoned);
-    this.#characters -= weightOfAll(abandoned);
-    this.#settled += abandoned.length;
+    const { count, weight } = this.#waiting.takeAbandoned();
+    this.#characters -= weight;
+    this.#settled += count;
   }
 
   #settle(batch: Batch): void {
@@ -407,18 +395,18 @@ export class Backlog {
     // Committed while it was being kept, or the other way round.
     if (place === -1) return;
     this.#batches.splice(place, 1);
-    this.#inBatches -= batch.entries.length;
-    this.#settled += batch.entries.length;
-    this.#characters -= weightOfAll(batch.entries);
+    this.#inBatches -= batch.count;
+    this.#settled += batch.count;
+    this.#characters -= batch.weight;
     this.#report();
   }
 
   async #fail(error: unknown, batch: Batch): Promise<void> {
     this.#healthy = false;
     const { confirm, log, metrics } = this.#options;
-    const { entries } = batch;
+    const { entries, count } = batch;
     metrics?.auditFailures.inc();
-    log.error({ err: error, events: entries.length }, 'the audit could not be written');
+    log.error({ err: error, events: count }, 'the audit could not be written');
     // Nobody waits: the batch stays as it is, here or on disk, to be sent again before all others.
     if (!confirm) {
       if (batch.kept) this.#settle(batch);
@@ -459,12 +447,8 @@ export class Backlog {
 }
 
 function encoded(batch: Batch): Promise<readonly StoredRow[]> {
-  batch.rows ??= encodeRows(batch.entries.map(({ recorded }) => recorded));
+  batch.rows ??= rowsOf(batch.entries);
   return batch.rows;
-}
-
-function weightOfAll(entries: readonly Entry[]): number {
-  return entries.reduce((sum, entry) => sum + entry.weight, 0);
 }
 
 /** Resolves after the time, or as soon as `over` is aborted. */

@@ -1,5 +1,5 @@
 import pg from 'pg';
-import { type Database, poolOf } from '../platform/database.js';
+import { borrowConnection, type Database } from '../platform/database.js';
 import { COLUMNS, type StoredRow } from './audit-row.js';
 
 /** The part of pg's connection that COPY needs; its types leave it out. */
@@ -21,7 +21,7 @@ export async function copyRows(
   { relaxed }: { readonly relaxed: boolean },
 ): Promise<void> {
   if (rows.length === 0) return;
-  const client = await poolOf(database).connect();
+  const client = await borrowConnection(database);
   let failure: Error | undefined;
   try {
     await new Promise<void>((resolve, reject) => {
@@ -40,11 +40,11 @@ export async function copyRows(
 export function copyText(rows: readonly StoredRow[], first: number): string {
   let seq = first;
   let text = '';
-  for (const { values, events } of rows) {
+  for (const { values, count } of rows) {
     text += seq;
     for (const value of values) text += value === null ? '\t\\N' : `\t${escaped(value)}`;
     text += '\n';
-    seq += events.length;
+    seq += count;
   }
   return text;
 }

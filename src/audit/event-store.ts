@@ -29,9 +29,9 @@ export async function insertRows(
 /** The rows' values, each after the place of its first event among all. */
 function numbered(rows: readonly StoredRow[]): (number | string | null)[][] {
   let place = 0;
-  return rows.map(({ values, events }) => {
+  return rows.map(({ values, count }) => {
     const row = [place, ...values];
-    place += events.length;
+    place += count;
     return row;
   });
 }

@@ -11,7 +11,7 @@ export function rowsApart(row: StoredRow): StoredRow[] {
   if (typeof items !== 'string') return [row];
   const shared = replaced(row.values, (name) => name === 'items' || name === 'keys', null);
   return (JSON.parse(items) as readonly Readonly<Record<string, unknown>>[]).map((item) => ({
-    events: { length: 1 },
+    count: 1,
     values: shared.map((value, place) => textOf(item, place) ?? value),
   }));
 }
@@ -20,7 +20,7 @@ export function rowsApart(row: StoredRow): StoredRow[] {
 export function bareRow({ values }: StoredRow, refusal: string): StoredRow {
   const kept = replaced(values, (name) => !BARE.has(name), null);
   const detail = JSON.stringify({ unstorable: refusal });
-  return { events: { length: 1 }, values: replaced(kept, (name) => name === 'detail', detail) };
+  return { count: 1, values: replaced(kept, (name) => name === 'detail', detail) };
 }
 
 function replaced(

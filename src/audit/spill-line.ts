@@ -8,8 +8,8 @@ const HEAD = 9;
  * A row as a line of a spill file: the CRC-32 of what follows as 8 hexadecimal digits, a space, and the
  * number of its events and its values as JSON. A line that was cut short, or changed, is known by it.
  */
-export function lineOf({ events, values }: StoredRow): string {
-  const text = JSON.stringify([events.length, ...values]);
+export function lineOf({ count, values }: StoredRow): string {
+  const text = JSON.stringify([count, ...values]);
   return `${checksum(text)} ${text}\n`;
 }
 
@@ -19,9 +19,9 @@ export function rowOfLine(line: string): StoredRow | undefined {
   if (line.slice(0, HEAD) !== `${checksum(text)} `) return undefined;
   const members: unknown = parsed(text);
   if (!Array.isArray(members) || members.length !== COLUMNS.length + 1) return undefined;
-  const [length, ...values] = members as readonly unknown[];
-  if (!isCount(length) || !values.every(isValue)) return undefined;
-  return { events: { length }, values };
+  const [count, ...values] = members as readonly unknown[];
+  if (!isCount(count) || !values.every(isValue)) return undefined;
+  return { count, values };
 }
 
 function parsed(text: string): unknown {

@@ -95,10 +95,10 @@ export class SpillSegment {
     for (let end = lineEnd(chunk, 0); end > 0; end = lineEnd(chunk, start)) {
       const row = rowOfLine(chunk.toString('utf8', start, end - 1));
       if (row === undefined) damaged += 1;
-      else if (rows.length > 0 && events + row.events.length > maxEvents) break;
+      else if (rows.length > 0 && events + row.count > maxEvents) break;
       else {
         rows.push(row);
-        events += row.events.length;
+        events += row.count;
       }
       start = end;
       if (turns.isOver()) await turns.next();

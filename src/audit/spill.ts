@@ -336,5 +336,5 @@ async function spillFiles(folder: string): Promise<string[]> {
 }
 
 function eventsIn(rows: readonly StoredRow[]): number {
-  return rows.reduce((sum, { events }) => sum + events.length, 0);
+  return rows.reduce((sum, { count }) => sum + count, 0);
 }

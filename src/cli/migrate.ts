@@ -8,6 +8,9 @@ import { createScreen, type Screen } from './screen.js';
 import { type PrintOptions, withJson } from './server-command.js';
 import type { Surroundings } from './surroundings.js';
 
+/** Milliseconds that a statement may take: it may rewrite a large table. */
+const MIGRATION_TIMEOUT = 600_000;
+
 /** `countersign migrate up|down`: the schema of `DATABASE_URL`, or of the embedded database. */
 export function addMigrate(program: Command, surroundings: Surroundings): void {
   const migrate = program.command('migrate').description("change the database's schema");
@@ -59,7 +62,7 @@ async function connected<Result>(
   url: string,
   work: (database: Database) => Promise<Result>,
 ): Promise<Result> {
-  const connection = connectDatabase(url);
+  const connection = connectDatabase(url, { max: 1, queryTimeout: MIGRATION_TIMEOUT });
   try {
     return await work(connection.database);
   } finally {

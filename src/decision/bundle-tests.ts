@@ -7,7 +7,7 @@ import type { Limiter } from '../governance/limiter.js';
 import { createMemoryLimiter } from '../governance/memory-limiter.js';
 import type { Caller } from '../identity/caller.js';
 import { type Clock, systemClock } from '../platform/clock.js';
-import { takeTurns, type Turns } from '../platform/turns.js';
+import { inTurns, takeTurns, type Turns } from '../platform/turns.js';
 import type { BundleTest, BundleTester, CompiledBundle } from '../policy/compiled-bundle.js';
 import { emptyKeyRing } from '../identity/key-ring.js';
 import type { Snapshot } from '../policy/snapshot.js';
@@ -51,7 +51,8 @@ export async function testBundle(
 ): Promise<{ readonly results: readonly TestResult[]; readonly parts: readonly MatcherPart[] }> {
   const turns = takeTurns();
   const engine = await loadEngine(bundle, turns);
-  const policy = snapshotWith(bundle, engine);
+  const governance = await inTurns(GovernanceIndex.indexing(bundle.governance));
+  const policy = snapshotWith(bundle, engine, governance);
   const results: TestResult[] = [];
   for (const test of bundle.tests) {
     results.push(await runTest(test, policy));
@@ -78,16 +79,21 @@ export const runBundleTests: BundleTester = async (bundle) => {
 /** A snapshot of a bundle that was never stored. */
 export function snapshotOf(bundle: CompiledBundle): Snapshot {
   const lines = bundle.rules.map(({ line }) => line);
-  return snapshotWith(bundle, createEngine(bundle.model, lines));
+  const engine = createEngine(bundle.model, lines);
+  return snapshotWith(bundle, engine, new GovernanceIndex(bundle.governance));
 }
 
-function snapshotWith(bundle: CompiledBundle, engine: Engine): Snapshot {
+function snapshotWith(
+  bundle: CompiledBundle,
+  engine: Engine,
+  governance: GovernanceIndex,
+): Snapshot {
   return {
     revision: 0,
     bundle: { number: 0, name: bundle.name, commit: undefined },
     model: bundle.model,
     engine,
-    governance: new GovernanceIndex(bundle.governance),
+    governance,
     settings: bundle.settings,
     keys: emptyKeyRing,
   };

@@ -1,3 +1,4 @@
+import type { Work } from '../platform/turns.js';
 import type { Check, RuleLine } from '../vocabulary.js';
 
 /** What Casbin says of a check, before any governance rule is asked. */
@@ -29,9 +30,17 @@ export interface RuleDifference {
   readonly removed: readonly RuleLine[];
 }
 
+/** A change that is ready: nothing of it shows before `commit`, and all of it does after. */
+export interface PreparedChange {
+  /** Makes it count, in the present turn of the event loop; once. */
+  commit(): void;
+  /** Puts away what it left behind, once it was committed; to be done before the next change. */
+  tidying(): Work<void>;
+}
+
 /**
- * A loaded model with its rules. Synchronous; nothing but `apply` changes what it answers, and `decide`
- * never throws for anything that a check can contain.
+ * A loaded model with its rules. Synchronous; nothing but a change that is applied or committed changes
+ * what it answers, and `decide` never throws for anything that a check can contain.
  */
 export interface Engine {
   /** `reference` (node-casbin) or `indexed`. */
@@ -57,4 +66,9 @@ export interface Engine {
    * nothing has changed, and the caller builds another.
    */
   apply(difference: RuleDifference): boolean;
+  /**
+   * `apply` in many turns of the event loop, for what would hold one for long: gets the change ready,
+   * while the engine answers as before. Undefined where it cannot take it. One change at a time.
+   */
+  preparing(difference: RuleDifference): Work<PreparedChange | undefined>;
 }

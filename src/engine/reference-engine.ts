@@ -1,3 +1,4 @@
+import { nothing, type Work } from '../platform/turns.js';
 import type { Check, RuleLine } from '../vocabulary.js';
 import type { Engine, EngineAnswer, MatcherPart, SubjectOfCheck } from './engine.js';
 import { guardFunctions } from './guards.js';
@@ -72,6 +73,10 @@ class ReferenceEngine implements Engine {
   /** Never: node-casbin's own increments do not equal its load. */
   apply(): boolean {
     return false;
+  }
+
+  preparing(): Work<undefined> {
+    return nothing();
   }
 
   #answer(allowed: boolean, rule: RuleLine | undefined): EngineAnswer {

@@ -1,7 +1,8 @@
 import type { BundleFault } from '../errors.js';
 import { canonicalJson, sha256Hex } from '../platform/json.js';
 import { compileSchema, schemaFaults } from '../platform/schema-faults.js';
-import { parseYaml, type Position, type YamlDocument } from '../platform/yaml.js';
+import { atOnce, type Work } from '../platform/turns.js';
+import { parsingYaml, type Position, type YamlDocument } from '../platform/yaml.js';
 import type { GovernanceKind } from '../vocabulary.js';
 import { compileCondition } from './condition.js';
 import type { Condition, GovernanceRule, Match } from './governance-rule.js';
@@ -47,20 +48,43 @@ const termChecks = {
  * time zones and of everything else that could not work.
  */
 export function compileGovernanceFile(file: string, text: string): CompiledGovernanceFile {
-  const { document, faults: flaws } = parseYaml(text);
+  return atOnce(compilingGovernanceFile(file, text));
+}
+
+/** `compileGovernanceFile` as work of many turns: it pauses after each rule. */
+export function* compilingGovernanceFile(file: string, text: string): Work<CompiledGovernanceFile> {
+  const { document, faults: flaws } = yield* parsingYaml(text);
   const faults: BundleFault[] = flaws.map((fault) => ({ file, ...fault }));
   if (document === undefined) return { rules: [], ids: new Map(), faults };
-  for (const fault of schemaFaults(checkFile, document)) faults.push({ file, ...fault });
+  yield;
+  for (const fault of yield* shapeFaults(document)) faults.push({ file, ...fault });
   const tell = ({ line, column }: Position, message: string): void => {
     faults.push({ file, line, column, message });
   };
   const written = rulesIn(document.value);
-  const ids = idsOf(written, document, tell);
-  const rules = written
-    .map((rule, index) => new RuleCompiler(file, document, `/rules/${index}`, tell).compile(rule))
-    .filter((rule) => rule !== undefined);
+  const ids = yield* idsOf(written, document, tell);
+  const rules: GovernanceRule[] = [];
+  for (const [index, rule] of written.entries()) {
+    yield;
+    const compiled = new RuleCompiler(file, document, `/rules/${index}`, tell).compile(rule);
+    if (compiled !== undefined) rules.push(compiled);
+  }
   faults.sort((a, b) => a.line - b.line || a.column - b.column);
   return { rules, ids, faults };
+}
+
+/**
+ * What breaks the schema of the file. Rule by rule while they hold, and without them then: the whole,
+ * in one turn, is only for who must be told.
+ */
+function* shapeFaults(document: YamlDocument): Work<ReturnType<typeof schemaFaults>> {
+  const written = rulesIn(document.value);
+  for (const rule of written) {
+    yield;
+    if (!isWritten(rule)) return schemaFaults(checkFile, document);
+  }
+  if (written.length === 0) return schemaFaults(checkFile, document);
+  return schemaFaults(checkFile, { ...document, value: { ...Object(document.value), rules: [] } });
 }
 
 type Tell = (place: Position, message: string) => void;
@@ -169,20 +193,21 @@ function matchOf(written: WrittenRule['match'] = {}): Match {
 }
 
 /** The line in which each rule that is named begins; tells names that are given twice. */
-function idsOf(
+function* idsOf(
   rules: readonly unknown[],
   document: YamlDocument,
   tell: Tell,
-): ReadonlyMap<string, number> {
+): Work<ReadonlyMap<string, number>> {
   const lines = new Map<string, number>();
-  rules.forEach((rule, index) => {
+  for (const [index, rule] of rules.entries()) {
+    yield;
     const id = memberOf(rule, 'id');
-    if (typeof id !== 'string') return;
+    if (typeof id !== 'string') continue;
     const { line } = document.at(`/rules/${index}`);
     const place = document.at(`/rules/${index}/id`);
     const first = lines.get(id);
     if (first === undefined) lines.set(id, line);
     else tell(place, `the id \`${id}\` is given twice, first in line ${first}; rename one`);
-  });
+  }
   return lines;
 }

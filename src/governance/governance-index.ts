@@ -1,3 +1,4 @@
+import type { Work } from '../platform/turns.js';
 import type { Applied, ConditionInput, GovernanceRule, Match } from './governance-rule.js';
 import { canFitKey, type CheckMatcher, compileMatch, typeNamedBy } from './match.js';
 import { Pigeonholes } from './pigeonholes.js';
@@ -34,15 +35,28 @@ const NONE: readonly Applied[] = [];
  * apply to it, however many rules there are for others.
  */
 export class GovernanceIndex {
-  /** In the order of the bundle. */
-  readonly rules: readonly GovernanceRule[];
+  readonly #rules: GovernanceRule[] = [];
   readonly #byTenant: Pigeonholes<OfTenant> = new Pigeonholes(
     () => new Pigeonholes(() => new Pigeonholes((): OfType => [])),
   );
 
   constructor(rules: readonly GovernanceRule[]) {
-    this.rules = rules;
-    rules.forEach((rule, place) => this.#add(rule, place));
+    for (const rule of rules) this.#add(rule);
+  }
+
+  /** An index of many rules as work of many turns: it pauses after each. */
+  static *indexing(rules: readonly GovernanceRule[]): Work<GovernanceIndex> {
+    const index = new GovernanceIndex([]);
+    for (const rule of rules) {
+      index.#add(rule);
+      yield;
+    }
+    return index;
+  }
+
+  /** In the order of the bundle. */
+  get rules(): readonly GovernanceRule[] {
+    return this.#rules;
   }
 
   /**
@@ -56,7 +70,8 @@ export class GovernanceIndex {
     return search.found;
   }
 
-  #add(rule: GovernanceRule, place: number): void {
+  #add(rule: GovernanceRule): void {
+    const place = this.#rules.push(rule) - 1;
     const { address, rest } = addressOf(rule.match);
     const indexed: IndexedRule = { found: { rule, place }, fits: compileMatch(rest) };
     for (const ofTenant of this.#byTenant.opened(address.tenants)) {

@@ -1,9 +1,17 @@
 import { type Clock, systemClock } from '../platform/clock.js';
 import { type Demand, type Limiter, NOTHING_TAKEN, type Receipt, type Taken } from './limiter.js';
-import { answerOf, bucketAt, firstCounted, type Uses } from './sliding-window.js';
+import {
+  answerOf,
+  bucketAt,
+  firstCounted,
+  type Spent,
+  SUB_BUCKETS,
+  type Uses,
+} from './sliding-window.js';
 
 interface Counter {
   readonly name: string;
+  readonly tenant: string;
   readonly periodMs: number;
   /** The earliest sub-bucket first. */
   readonly uses: { readonly bucket: number; used: number }[];
@@ -17,8 +25,11 @@ const UNUSED: Uses = [];
  */
 const SWEPT_AT_ONCE = 4;
 
-/** Counts in this process: for a single server, and for the tests of bundles. */
-class MemoryLimiter implements Limiter {
+/**
+ * Counts in this process: for a single server, for the tests of bundles, and for a server whose Redis is
+ * away.
+ */
+export class MemoryLimiter implements Limiter {
   readonly #clock: Clock;
   readonly #counters = new Map<string, Counter>();
   /** Where the look through the counters has come to. */
@@ -37,16 +48,52 @@ class MemoryLimiter implements Limiter {
   }
 
   async giveBack(receipt: Receipt): Promise<void> {
-    for (const { counter, bucket } of receipt) {
-      const uses = this.#counters.get(counter)?.uses;
-      const use = uses?.find((one) => one.bucket === bucket);
-      if (use !== undefined && use.used > 0) use.used -= 1;
-    }
+    for (const { counter, bucket } of receipt) this.putBack(counter, bucket, 1);
+  }
+
+  /** Counts one in a sub-bucket, whatever the limit. */
+  put(demand: Demand, bucket: number): void {
+    const isNew = !this.#counters.has(demand.counter);
+    addOne(this.#open(demand), bucket);
+    if (isNew) this.#sweepSome(this.#clock.now(), SWEPT_AT_ONCE);
+  }
+
+  /** Puts back so many of what was taken in a sub-bucket; false where nothing was. */
+  putBack(counter: string, bucket: number, units: number): boolean {
+    const uses = this.#counters.get(counter)?.uses;
+    const use = uses?.find((one) => one.bucket === bucket);
+    if (use === undefined || use.used === 0) return false;
+    use.used = Math.max(0, use.used - units);
+    return true;
   }
 
   /** How many counters are held. */
   get size(): number {
     return this.#counters.size;
+  }
+
+  /** Whether a counter is held. */
+  holds(counter: string): boolean {
+    return this.#counters.has(counter);
+  }
+
+  /** What was taken from a counter, as it is now; undefined where it is not held. */
+  spentOf(name: string): Spent | undefined {
+    const counter = this.#counters.get(name);
+    if (counter === undefined) return undefined;
+    const { tenant, periodMs, uses } = counter;
+    const taken = uses.filter(({ used }) => used > 0).map((use) => ({ ...use }));
+    return { tenant, counter: name, periodMs, uses: taken };
+  }
+
+  /** The names of the counters held; those may be forgotten meanwhile. */
+  names(): Iterable<string> {
+    return this.#counters.keys();
+  }
+
+  /** Forgets a counter, and what was taken from it. */
+  forget(name: string): void {
+    this.#counters.delete(name);
   }
 
   #answer(demands: readonly Demand[], spend: boolean): Taken {
@@ -61,17 +108,17 @@ class MemoryLimiter implements Limiter {
     let opened = 0;
     for (const { demand, counter } of readings) {
       if (counter === undefined) opened += 1;
-      addOne(counter ?? this.#open(demand), now);
+      addOne(counter ?? this.#open(demand), bucketAt(now, demand.periodMs));
     }
     // Only now: what is found above, and no longer counts, counts again.
     if (opened > 0) this.#sweepSome(now, opened * SWEPT_AT_ONCE);
     return taken;
   }
 
-  #open({ counter: name, periodMs }: Demand): Counter {
+  #open({ counter: name, tenant, periodMs }: Demand): Counter {
     const known = this.#counters.get(name);
     if (known !== undefined) return known;
-    const made = { name, periodMs, uses: [] };
+    const made = { name, tenant, periodMs, uses: [] };
     this.#counters.set(name, made);
     return made;
   }
@@ -88,10 +135,9 @@ class MemoryLimiter implements Limiter {
   }
 }
 
-function addOne({ uses, periodMs }: Counter, now: number): void {
-  const first = firstCounted(now, periodMs);
+function addOne({ uses }: Counter, bucket: number): void {
+  const first = bucket - SUB_BUCKETS;
   while ((uses[0]?.bucket ?? first) < first) uses.shift();
-  const bucket = bucketAt(now, periodMs);
   // The last one, or further in where the clock was set back.
   const at = uses.findLastIndex((use) => use.bucket <= bucket);
   const use = uses[at];

@@ -8,7 +8,15 @@ import {
   storedName,
   type Taken,
 } from './limiter.js';
-import { answerOf, type BucketUse, inOrder, type Uses } from './sliding-window.js';
+import {
+  answerOf,
+  type BucketUse,
+  inOrder,
+  joined,
+  type Reading,
+  type Spent,
+  type Uses,
+} from './sliding-window.js';
 
 /**
  * The formula of `sliding-window.ts`. A counter is a hash: number of the sub-bucket → taken in it.
@@ -61,12 +69,37 @@ end
 return 1
 `;
 
-/** The two commands, once they are defined: the number of keys, the keys, the arguments. */
+/** ARGV: for each key the period and how many sub-buckets follow, each with the units taken in it. */
+const ADD = `
+local at = 1
+for _, key in ipairs(KEYS) do
+  local last = at + 2 * tonumber(ARGV[at + 1])
+  for i = at + 2, last, 2 do redis.call('HINCRBY', key, ARGV[i], ARGV[i + 1]) end
+  redis.call('PEXPIRE', key, math.ceil(tonumber(ARGV[at]) * 62 / 60) + 60000)
+  at = last + 2
+end
+return 1
+`;
+
+/** The commands, once they are defined: the number of keys, the keys, the arguments. */
 type Script<Reply> = (keys: number, ...rest: (string | number)[]) => Promise<Reply>;
 interface Commands {
   countersignTakeLimits: Script<[now: number, found: string[][]]>;
   countersignGiveBackLimits: Script<number>;
+  countersignAddToLimits: Script<number>;
 }
+
+/** A limiter that other servers count in too. */
+export interface SharedLimiter extends Limiter {
+  /** Counts in what was taken elsewhere from counters of one tenant, whatever the limits say. */
+  add(spent: readonly Spent[]): Promise<void>;
+}
+
+/**
+ * Told what is in the counters that were asked for, what was taken just now included, at which time,
+ * and in how many milliseconds that was answered.
+ */
+export type OnRead = (readings: readonly Reading[], now: number, took: number) => void;
 
 interface Options {
   readonly redis: RedisClient;
@@ -74,21 +107,25 @@ interface Options {
   readonly clock?: Clock;
   /** What the names of all counters begin with. */
   readonly prefix?: string;
+  readonly onRead?: OnRead;
 }
 
 /** Counts in Redis: one script for a check, exact however many servers ask. */
-class RedisLimiter implements Limiter {
+class RedisLimiter implements SharedLimiter {
   readonly #redis: Commands;
   readonly #clock: Clock | undefined;
   readonly #prefix: string;
+  readonly #onRead: OnRead | undefined;
 
-  constructor({ redis, clock, prefix = 'countersign:limit:' }: Options) {
+  constructor({ redis, clock, prefix = 'countersign:limit:', onRead }: Options) {
     redis.defineCommand('countersignTakeLimits', { lua: TAKE });
     redis.defineCommand('countersignGiveBackLimits', { lua: GIVE_BACK });
+    redis.defineCommand('countersignAddToLimits', { lua: ADD });
     // `defineCommand` adds methods that the client's type does not know of.
     this.#redis = redis as unknown as Commands;
     this.#clock = clock;
     this.#prefix = prefix;
+    this.#onRead = onRead;
   }
 
   async take(demands: readonly Demand[]): Promise<Taken> {
@@ -108,8 +145,22 @@ class RedisLimiter implements Limiter {
     );
   }
 
+  async add(spent: readonly Spent[]): Promise<void> {
+    if (spent.length === 0) return;
+    await this.#redis.countersignAddToLimits(
+      spent.length,
+      ...spent.map((entry) => this.#keyOf(entry)),
+      ...spent.flatMap(({ periodMs, uses }) => [
+        periodMs,
+        uses.length,
+        ...uses.flatMap(({ bucket, used }) => [bucket, used]),
+      ]),
+    );
+  }
+
   async #ask(demands: readonly Demand[], spend: boolean): Promise<Taken> {
     if (demands.length === 0) return NOTHING_TAKEN;
+    const asked = performance.now();
     const [now, found] = await this.#redis.countersignTakeLimits(
       demands.length,
       ...demands.map((demand) => this.#keyOf(demand)),
@@ -118,13 +169,23 @@ class RedisLimiter implements Limiter {
       ...demands.flatMap(({ periodMs, count }) => [periodMs, count]),
     );
     const readings = demands.map((demand, index) => ({ demand, uses: usesIn(found[index] ?? []) }));
-    return answerOf(readings, now, spend);
+    const taken = answerOf(readings, now, spend);
+    this.#onRead?.(withTaken(readings, taken.receipt), now, performance.now() - asked);
+    return taken;
   }
 
   /** The tenant in braces keeps the counters of a check on one node of a cluster. */
   #keyOf({ tenant, counter }: { readonly tenant: string; readonly counter: string }): string {
     return `${this.#prefix}{${tenant}}:${storedName(counter)}`;
   }
+}
+
+function withTaken(readings: readonly Reading[], receipt: Receipt): readonly Reading[] {
+  if (receipt.length === 0) return readings;
+  return readings.map(({ demand, uses }, index) => {
+    const bucket = receipt[index]?.bucket;
+    return { demand, uses: bucket === undefined ? uses : joined(uses, [{ bucket, used: 1 }]) };
+  });
 }
 
 /** The fields of a hash and their values, one after the other, in no order. */
@@ -137,6 +198,6 @@ function usesIn(flat: readonly string[]): Uses {
 }
 
 /** A limiter whose counters are shared by all servers of a Redis. */
-export function createRedisLimiter(options: Options): Limiter {
+export function createRedisLimiter(options: Options): SharedLimiter {
   return new RedisLimiter(options);
 }

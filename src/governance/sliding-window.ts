@@ -22,6 +22,14 @@ export interface BucketUse {
 /** What was taken from one counter, the earliest sub-bucket first. */
 export type Uses = readonly BucketUse[];
 
+/** What was taken from one counter, and all that another store needs to count it. */
+export interface Spent {
+  readonly tenant: string;
+  readonly counter: string;
+  readonly periodMs: number;
+  readonly uses: Uses;
+}
+
 /** The number of the sub-bucket that holds an instant. */
 export function bucketAt(now: number, periodMs: number): number {
   return Math.floor((now * SUB_BUCKETS) / periodMs);
@@ -48,6 +56,13 @@ export function usedIn(uses: Uses, now: number, periodMs: number): number {
   let sum = 0;
   for (const { bucket, used } of uses) if (bucket >= first) sum += used;
   return sum;
+}
+
+/** Both together. */
+export function joined(a: Uses, b: Uses): Uses {
+  const units = new Map<number, number>();
+  for (const { bucket, used } of [...a, ...b]) units.set(bucket, (units.get(bucket) ?? 0) + used);
+  return inOrder([...units].map(([bucket, used]) => ({ bucket, used })));
 }
 
 /** The sub-bucket with which so many units at least are out of the window. */

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { hasBody } from './body.js';
 import type { Exchange } from './exchange.js';
+import { endTogether } from './leave-together.js';
 import { answerable, logFailure, problemHeaders, problemOf } from './problem.js';
 import type { Answer } from './route.js';
 import type { HttpLog } from './services.js';
@@ -11,11 +12,18 @@ const IDLE_BODY = 64 * 1024;
 /** How long, in milliseconds, a caller may go on sending a body that nobody wants. */
 const LINGER = 1_000;
 
+const JSON_TYPE = 'application/json; charset=utf-8';
+
 /** Sends an answer, with the headers that every answer has. */
 export function sendAnswer(exchange: Exchange, answer: Answer): void {
-  const { status, body, headers } = answer;
+  const { status, body, headers, bytes } = answer;
+  if (bytes !== undefined) {
+    const type = headers?.['Content-Type'] === undefined ? JSON_TYPE : undefined;
+    send(exchange, { status, type, content: bytes, headers });
+    return;
+  }
   const json = answer.json ?? (body === undefined ? undefined : JSON.stringify(body));
-  const type = json === undefined ? undefined : 'application/json; charset=utf-8';
+  const type = json === undefined ? undefined : JSON_TYPE;
   const content = json ?? answer.text;
   send(exchange, { status, type, content, headers });
 }
@@ -38,7 +46,7 @@ interface Message {
   readonly status: number;
   /** The `Content-Type`; undefined where `headers` say it, or there is nothing. */
   readonly type: string | undefined;
-  readonly content: string | undefined;
+  readonly content: string | Uint8Array | undefined;
   readonly headers: Answer['headers'];
 }
 
@@ -50,15 +58,19 @@ function send(exchange: Exchange, { status, type, content, headers }: Message): 
   const head = ['Cache-Control', 'no-store', 'X-Content-Type-Options', 'nosniff'];
   head.push('X-Request-Id', requestId);
   if (type !== undefined) head.push('Content-Type', type);
-  const length = content === undefined ? 0 : Buffer.byteLength(content, 'utf8');
+  const length = content === undefined ? 0 : Buffer.byteLength(content);
   if (content !== undefined) head.push('Content-Length', String(length));
   if (abandons || exchange.last) head.push('Connection', 'close');
   for (const name in headers) head.push(name, headers[name] ?? '');
   response.writeHead(status, head);
+  if (typeof content === 'object') {
+    response.end(content);
+    return;
+  }
   if (!abandons || !mayBeSending(request) || content === undefined || request.method === 'HEAD') {
     // A string leaves with the headers in one write; bytes would take two. As Latin-1, which ASCII
     // is too, node reserves a third of the memory for it.
-    response.end(content, length === content?.length ? 'latin1' : 'utf8');
+    endTogether(response, content, length === content?.length ? 'latin1' : 'utf8');
     return;
   }
   // The caller may still be sending: closing now would reset the connection under the answer. The

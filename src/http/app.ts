@@ -5,12 +5,11 @@ import {
   type ServerOptions,
   type ServerResponse,
 } from 'node:http';
-import type { Duplex } from 'node:stream';
 import express, { type ErrorRequestHandler, type Express, type RequestHandler } from 'express';
 import helmet from 'helmet';
 import { InvalidRequest, MethodNotAllowed } from '../errors.js';
 import { answerError, sendAnswer } from './answer.js';
-import { refuseMalformed } from './client-error.js';
+import { noteLatest, refuseMalformed } from './client-error.js';
 import { beginExchange, type Exchange } from './exchange.js';
 import { noSuchPath } from './problem.js';
 import { observeExchange } from './observe.js';
@@ -42,11 +41,10 @@ export function createApp(services: Services, bounds: Partial<typeof BOUNDS> = {
   const routes = allRoutes(services);
   const hot = new Map(routes.filter((route) => route.hot).map((route) => [route.path, route]));
   const exchanges = new WeakMap<IncomingMessage, Exchange>();
-  const latest = new WeakMap<Duplex, ServerResponse>();
   const rest = createExpress(routes, services, (request) => exchanges.get(request));
 
   const handle = (request: IncomingMessage, response: ServerResponse): void => {
-    latest.set(request.socket, response);
+    noteLatest(request.socket, response);
     // Writing to a caller that has gone is no fault of ours.
     response.on('error', ignore);
     const exchange = beginExchange(request, response, services.parting());
@@ -69,7 +67,7 @@ export function createApp(services: Services, bounds: Partial<typeof BOUNDS> = {
   server.on('checkContinue', handle);
   server.on('checkExpectation', handle);
   server.on('clientError', (error, socket) => {
-    refuseMalformed(error, socket, latest.get(socket));
+    refuseMalformed(error, socket);
   });
   return server;
 }

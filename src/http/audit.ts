@@ -46,6 +46,9 @@ const AuditEvent = Type.Object(
   { $id: 'AuditEvent' },
 );
 
+/** Milliseconds, a little more than looking for a page takes at most. */
+const LOOK_UP_TIME = 15_000;
+
 /** `GET /v1/audit`: the events that the credential may read, newest first. */
 export function auditRoutes({ findEvents }: Pick<Services, 'findEvents'>): Route[] {
   return [
@@ -54,6 +57,7 @@ export function auditRoutes({ findEvents }: Pick<Services, 'findEvents'>): Route
       path: '/v1/audit',
       summary: 'Decisions and changes, newest first',
       permission: 'audit:read',
+      answerTime: LOOK_UP_TIME,
       answers: { 200: { description: 'A page of events.', schema: listOf(AuditEvent) } },
       query: listing,
       handle: async ({ caller, query }) => {

@@ -1,4 +1,4 @@
-import { isUtf8 } from 'node:buffer';
+import { isAscii, isUtf8 } from 'node:buffer';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { InvalidRequest, PayloadTooLarge, UnsupportedMediaType } from '../errors.js';
 import { isPlainJson, plainJsonFaults } from '../platform/json.js';
@@ -15,6 +15,8 @@ export interface BodyTerms {
   readonly optional?: boolean;
   /** A member whose value the handler holds to plain JSON itself, entry by entry. */
   readonly items?: string | undefined;
+  /** Bytes above which a body is handed on as it came; none unless given. */
+  readonly largeAbove?: number | undefined;
 }
 
 /** Largest body of the bundle paths: 64 MiB of files, each byte of which JSON may escape. */
@@ -25,6 +27,8 @@ const JSON_TYPE = /^application\/json\s*(?:;\s*charset\s*=\s*(?:"utf-8"|utf-8)\s
 /** Who waits for a body: told once, of the body or of why there is none. */
 export interface BodyReader {
   read(body: JsonObject): void;
+  /** Told of a large body, in pieces that are nobody else's. */
+  readLarge(pieces: readonly Uint8Array<ArrayBuffer>[]): void;
   fail(error: unknown): void;
 }
 
@@ -37,7 +41,7 @@ export interface BodyReader {
 export function readJsonObject(
   request: IncomingMessage,
   response: ServerResponse,
-  { limit, optional = false, items }: BodyTerms,
+  { limit, optional = false, items, largeAbove }: BodyTerms,
   reader: BodyReader,
 ): void {
   if (optional && !hasBody(request)) {
@@ -52,10 +56,15 @@ export function readJsonObject(
     return;
   }
   if (request.headers.expect?.toLowerCase() === '100-continue') response.writeContinue();
-  readBytes(request, limit, (bytes) => {
+  readBytes(request, { limit, isKept: largeAbove !== undefined }, (bytes) => {
     let body: JsonObject;
     try {
-      body = optional && bytes().length === 0 ? {} : parseObject(bytes(), items);
+      const { pieces, size } = bytes();
+      if (largeAbove !== undefined && size > largeAbove) {
+        reader.readLarge(pieces);
+        return;
+      }
+      body = optional && size === 0 ? {} : parseJsonObject(joined(pieces), items);
     } catch (error) {
       reader.fail(error);
       return;
@@ -85,16 +94,28 @@ function refuseLong({ headers }: IncomingMessage, limit: number): void {
   if (Number(headers['content-length'] ?? 0) > limit) throw tooLarge(limit);
 }
 
+/** A body as it came. */
+interface Bytes {
+  readonly pieces: readonly Uint8Array<ArrayBuffer>[];
+  readonly size: number;
+}
+
+function joined(pieces: readonly Uint8Array[]): Buffer {
+  const [only] = pieces;
+  if (only === undefined || pieces.length > 1) return Buffer.concat(pieces);
+  return Buffer.isBuffer(only) ? only : Buffer.from(only.buffer, only.byteOffset, only.byteLength);
+}
+
 /** `settle` is called once; what it is given answers the bytes, or throws why they are not all there. */
 function readBytes(
   request: IncomingMessage,
-  limit: number,
-  settle: (bytes: () => Buffer) => void,
+  { limit, isKept }: { readonly limit: number; readonly isKept: boolean },
+  settle: (bytes: () => Bytes) => void,
 ): void {
-  const chunks: Buffer[] = [];
+  const pieces: Uint8Array<ArrayBuffer>[] = [];
   let size = 0;
   let settled = false;
-  const settleOnce = (bytes: () => Buffer): void => {
+  const settleOnce = (bytes: () => Bytes): void => {
     if (settled) return;
     settled = true;
     settle(bytes);
@@ -104,7 +125,8 @@ function readBytes(
     if (settled) return;
     size += chunk.length;
     if (size <= limit) {
-      chunks.push(chunk);
+      // What goes over to a thread must share its memory with nothing else.
+      pieces.push(isKept ? new Uint8Array(chunk) : (chunk as Buffer<ArrayBuffer>));
       return;
     }
     request.pause();
@@ -113,9 +135,7 @@ function readBytes(
     });
   });
   request.on('end', () => {
-    const [only] = chunks;
-    const bytes = only !== undefined && chunks.length === 1 ? only : Buffer.concat(chunks);
-    settleOnce(() => bytes);
+    settleOnce(() => ({ pieces, size }));
   });
   request.on('close', () => {
     settleOnce(() => {
@@ -128,11 +148,16 @@ function tooLarge(limit: number): PayloadTooLarge {
   return new PayloadTooLarge(`the body may be ${limit / 1024 / 1024} MiB at most here`);
 }
 
-function parseObject(bytes: Buffer, items: string | undefined): JsonObject {
-  if (!isUtf8(bytes)) throw new InvalidRequest('the body is not valid UTF-8');
+/**
+ * The plain JSON object that the bytes are; the member `items` is for the caller to look through.
+ *
+ * @throws InvalidRequest
+ */
+export function parseJsonObject(bytes: Buffer, items?: string): JsonObject {
+  const text = textOf(bytes);
   let value: unknown;
   try {
-    value = JSON.parse(bytes.toString('utf8'));
+    value = JSON.parse(text);
   } catch {
     throw new InvalidRequest('the body is not valid JSON');
   }
@@ -145,4 +170,11 @@ function parseObject(bytes: Buffer, items: string | undefined): JsonObject {
   }
   // The checks above are what makes this true.
   return value as JsonObject;
+}
+
+/** Most bodies are ASCII alone, which is copied where UTF-8 would be decoded. */
+function textOf(bytes: Buffer): string {
+  if (isAscii(bytes)) return bytes.toString('latin1');
+  if (!isUtf8(bytes)) throw new InvalidRequest('the body is not valid UTF-8');
+  return bytes.toString('utf8');
 }

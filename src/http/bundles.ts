@@ -6,7 +6,8 @@ import type { BundleSummary } from '../policy/bundle-store.js';
 import type { ApplyResult } from '../policy/apply-bundle.js';
 import { BUNDLE_BODY_LIMIT } from './body.js';
 import { listOf, page, timestamp } from './fields.js';
-import { type Answer, guardedRoute, type Route } from './route.js';
+import type { BundleCall } from './bundle-call.js';
+import { type Answer, type Call, guardedRoute, type LargeCall, type Route } from './route.js';
 import type { Services } from './services.js';
 
 /** Neither control characters nor those that no screen shows, or that turn the text around. */
@@ -95,8 +96,39 @@ const BundleWithFiles = Type.Object(
   { $id: 'BundleWithFiles' },
 );
 
+/**
+ * Milliseconds for 64 MiB, which are compiled, tested, written and indexed; less than load balancers
+ * wait for.
+ */
+const BUNDLE_TIME = 240_000;
+
+/**
+ * Bytes of a body, or of a bundle's files, above which another thread answers: what is read here at
+ * once holds up checks for a few milliseconds.
+ */
+const LARGE_BUNDLE = 256 * 1024;
+
 /** `/v1/bundles`: for credentials that are not bound to a tenant. */
-export function bundleRoutes({ policy }: Pick<Services, 'policy'>): Route[] {
+export function bundleRoutes({
+  policy,
+  bundleThread,
+}: Pick<Services, 'policy' | 'bundleThread'>): Route[] {
+  /** What answers a large body of the route. */
+  const large = (path: string) =>
+    bundleThread && {
+      above: LARGE_BUNDLE,
+      handle: ({ caller, params, requestId, body }: LargeCall) =>
+        bundleThread.answer({ method: 'POST', path, caller, params, requestId, body }),
+    };
+  /** What answers a call about a stored bundle that is large; undefined where it is not. */
+  const ofLarge = async (
+    route: Pick<BundleCall, 'method' | 'path'>,
+    { caller, params, requestId }: Call,
+  ): Promise<Answer | undefined> => {
+    if (bundleThread === undefined) return undefined;
+    if ((await policy.sizeOf(numberOf(params))) <= LARGE_BUNDLE) return undefined;
+    return bundleThread.answer({ ...route, caller, params, requestId, body: undefined });
+  };
   return [
     guardedRoute({
       method: 'POST',
@@ -104,8 +136,10 @@ export function bundleRoutes({ policy }: Pick<Services, 'policy'>): Route[] {
       summary: 'Apply a bundle',
       permission: 'bundles:apply',
       unbound: true,
+      answerTime: BUNDLE_TIME,
       body: application,
       bodyLimit: BUNDLE_BODY_LIMIT,
+      large: large('/v1/bundles'),
       answers: {
         201: { description: 'The bundle is active.', schema: Applied },
         200: { description: 'This very bundle was active already.', schema: Applied },
@@ -128,8 +162,10 @@ export function bundleRoutes({ policy }: Pick<Services, 'policy'>): Route[] {
       summary: 'Say what applying a bundle would say, and store nothing',
       permission: 'bundles:validate',
       unbound: true,
+      answerTime: BUNDLE_TIME,
       body: application,
       bodyLimit: BUNDLE_BODY_LIMIT,
+      large: large('/v1/bundles/validate'),
       answers: {
         200: { description: 'It has no faults.', schema: Validated },
       },
@@ -159,9 +195,13 @@ export function bundleRoutes({ policy }: Pick<Services, 'policy'>): Route[] {
       summary: 'One bundle with its files',
       permission: 'bundles:read',
       unbound: true,
+      answerTime: BUNDLE_TIME,
       answers: { 200: { description: 'The bundle.', schema: BundleWithFiles } },
       codes: ['not_found'],
-      handle: async ({ params }) => {
+      handle: async (call) => {
+        const elsewhere = await ofLarge({ method: 'GET', path: '/v1/bundles/:number' }, call);
+        if (elsewhere !== undefined) return elsewhere;
+        const { params } = call;
         const { files, modelText, ...bundle } = await policy.get(numberOf(params));
         const body = { ...shown(bundle), model_text: modelText, files: Object.fromEntries(files) };
         return { status: 200, body };
@@ -173,13 +213,18 @@ export function bundleRoutes({ policy }: Pick<Services, 'policy'>): Route[] {
       summary: 'Roll back or forward to a bundle that was applied before',
       permission: 'bundles:activate',
       unbound: true,
+      answerTime: BUNDLE_TIME,
       body: Type.Object({}, { additionalProperties: false }),
       bodyOptional: true,
       answers: {
         200: { description: 'The bundle is active.', schema: Applied },
       },
       codes: ['not_found', 'invalid_bundle'],
-      handle: async ({ caller, params, requestId }) => {
+      handle: async (call) => {
+        const path = '/v1/bundles/:number/activate';
+        const elsewhere = await ofLarge({ method: 'POST', path }, call);
+        if (elsewhere !== undefined) return elsewhere;
+        const { caller, params, requestId } = call;
         const request = { bundle: numberOf(params), actor: actorOf(caller), requestId };
         return { status: 200, body: shownResult(await policy.activate(request)) };
       },

@@ -4,7 +4,10 @@ import { type AddressInfo, Server as SocketServer } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 
 /** How long requests in flight may take once the server closes, in milliseconds. */
-const IN_FLIGHT = 4_000;
+const IN_FLIGHT = 3_500;
+
+/** How long the answers of what is given up then may take to leave, in milliseconds. */
+const LEAVING = 500;
 
 /** Opens the port; 0 takes a free one. Answers `http://HOST:PORT`, as a client writes it. */
 export async function listen(server: Server, host: string, port: number): Promise<string> {
@@ -21,10 +24,18 @@ export function stopListening(server: Server): void {
   SocketServer.prototype.close.call(server);
 }
 
-/** Takes no new connections and waits for what is in flight, but not for ever. */
-export async function closeGently(server: Server): Promise<void> {
-  const closed = once(server, 'close');
+/**
+ * Takes no new connections and waits for what is in flight, but not for ever: what `giveUp` ends after
+ * 3.5 seconds can still say so, then all connections are closed.
+ */
+export async function closeGently(
+  server: Server,
+  giveUp: () => Promise<void> = async () => undefined,
+): Promise<void> {
+  const closed = once(server, 'close').then(() => 'closed');
   server.close();
-  const late = delay(IN_FLIGHT, undefined, { ref: false }).then(() => server.closeAllConnections());
-  await Promise.race([closed, late]);
+  if ((await Promise.race([closed, delay(IN_FLIGHT, 'late', { ref: false })])) === 'closed') return;
+  await giveUp();
+  await Promise.race([closed, delay(LEAVING, 'late', { ref: false })]);
+  server.closeAllConnections();
 }

@@ -23,6 +23,9 @@ export interface Call<Query = unknown, Body = unknown> extends CallBase {
   readonly body: Body;
 }
 
+/** A call whose body is too large to be read here; its schema was not asked. */
+export type LargeCall = Call<unknown, readonly Uint8Array<ArrayBuffer>[]>;
+
 /** A call to a public route: nobody is asked who they are. */
 export interface PublicCall<Query = unknown> extends CallBase {
   readonly query: Query;
@@ -35,6 +38,8 @@ export interface Answer {
   /** In place of a body, what it is as JSON, where the route can write that faster. */
   readonly json?: string;
   readonly text?: string;
+  /** In place of a body, what it is as JSON, in UTF-8; a `Content-Type` in the headers counts. */
+  readonly bytes?: Uint8Array;
   readonly headers?: Readonly<Record<string, string>>;
 }
 
@@ -61,7 +66,16 @@ export interface RouteDocs {
   readonly idempotent?: boolean;
 }
 
+/** Milliseconds after which a call is answered with 503, whatever it waits for; see `RouteBase`. */
+const ANSWER_TIME = 5_000;
+
 interface RouteBase extends RouteDocs {
+  /**
+   * Milliseconds after which a call whose body has come is answered with 503, whatever it waits for:
+   * each wait has a bound of its own, and this is that of their sum. Undefined where nothing but
+   * stores is waited for, and they have theirs: on the hot path.
+   */
+  readonly answerTime: number | undefined;
   readonly method: Method;
   /** As Express writes it: `/v1/approvals/:id`. */
   readonly path: string;
@@ -77,6 +91,8 @@ export interface RouteBody {
   /** Bytes. */
   readonly limit: number;
   readonly optional: boolean;
+  /** Bytes above which `handleLarge` answers. */
+  readonly largeAbove?: number | undefined;
   readonly parse: (body: unknown) => unknown;
 }
 
@@ -92,6 +108,7 @@ export interface GuardedRoute extends RouteBase {
   readonly unbound: boolean;
   readonly body: RouteBody | undefined;
   readonly handle: (call: Call) => Eventual<Answer>;
+  readonly handleLarge?: ((call: LargeCall) => Promise<Answer>) | undefined;
 }
 
 /** A route that needs no credential and has no body. */
@@ -108,6 +125,8 @@ interface GuardedTerms<Query extends TObject, Body extends TSchema> extends Rout
   readonly permission?: Permission;
   readonly unbound?: boolean;
   readonly hot?: boolean;
+  /** 5,000 unless given; see `RouteBase`. */
+  readonly answerTime?: number;
   readonly query?: Query;
   readonly body?: Body;
   /** Bytes; 1 MiB unless given. */
@@ -119,6 +138,10 @@ interface GuardedTerms<Query extends TObject, Body extends TSchema> extends Rout
   /** See `BodyTerms`. */
   readonly items?: string;
   readonly handle: (call: Call<Static<Query>, Static<Body>>) => Eventual<Answer>;
+  /** What answers a body of more than so many bytes, elsewhere. */
+  readonly large?:
+    | { readonly above: number; readonly handle: (call: LargeCall) => Promise<Answer> }
+    | undefined;
 }
 
 const noQuery = {
@@ -132,9 +155,11 @@ export function guardedRoute<Query extends TObject, Body extends TSchema>(
   terms: GuardedTerms<Query, Body>,
 ): GuardedRoute {
   const { permission, unbound = false, hot = false, query = noQuery, handle } = terms;
+  const { answerTime = hot ? undefined : ANSWER_TIME } = terms;
   return {
     ...docsOf(terms),
     access: 'caller',
+    answerTime,
     permission,
     unbound,
     hot,
@@ -143,6 +168,7 @@ export function guardedRoute<Query extends TObject, Body extends TSchema>(
     body: bodyOf(terms),
     // `serve` hands over only what these very schemas passed.
     handle: (call) => handle(call as Call<Static<Query>, Static<Body>>),
+    handleLarge: terms.large?.handle,
   };
 }
 
@@ -154,6 +180,7 @@ export function publicRoute(
   return {
     ...docsOf(terms),
     access: 'public',
+    answerTime: ANSWER_TIME,
     hot: false,
     query,
     queryFaults: compileSchema(query),
@@ -172,15 +199,18 @@ function bodyOf({
   bodyOptional = false,
   bodyUnchecked = false,
   items,
+  large,
 }: {
   body?: TSchema;
   bodyLimit?: number;
   bodyOptional?: boolean;
   bodyUnchecked?: boolean;
   items?: string;
+  large?: { readonly above: number } | undefined;
 }): GuardedRoute['body'] {
   if (body === undefined) return undefined;
-  const terms = { schema: body, limit: bodyLimit, optional: bodyOptional, items };
+  const largeAbove = large?.above;
+  const terms = { schema: body, limit: bodyLimit, optional: bodyOptional, items, largeAbove };
   if (bodyUnchecked) return { ...terms, parse: (value) => value };
   const faultsOf = compileSchema(body);
   const parse = (value: unknown): unknown => {

@@ -55,6 +55,9 @@ const Changed = Type.Object({
   removed: Type.Integer(),
 });
 
+/** Milliseconds for ten thousand lines, which may wait for the change before them. */
+const CHANGE_TIME = 15_000;
+
 /** `/v1/rules`: the Casbin rules in force, and those that admins add to the bundle's. */
 export function ruleRoutes({ policy }: Pick<Services, 'policy'>): Route[] {
   return [
@@ -76,6 +79,7 @@ export function ruleRoutes({ policy }: Pick<Services, 'policy'>): Route[] {
       path: '/v1/rules',
       summary: 'Add and remove rules of the admins, all or nothing',
       permission: 'rules:write',
+      answerTime: CHANGE_TIME,
       body: ruleChange,
       answers: { 200: { description: 'What changed.', schema: Changed } },
       codes: ['conflict', 'owned_by_bundle'],

@@ -1,4 +1,4 @@
-import { InvalidRequest } from '../errors.js';
+import { InvalidRequest, Unavailable } from '../errors.js';
 import { authenticate } from '../identity/authenticate.js';
 import type { Caller } from '../identity/caller.js';
 import { requirePermission } from '../identity/permissions.js';
@@ -9,6 +9,7 @@ import { holdsControl } from './fields.js';
 import { parseQuery } from './query.js';
 import type { Answer, CallBase, GuardedRoute, Route } from './route.js';
 import type { Eventual } from '../platform/eventual.js';
+import { withinTime } from '../platform/later.js';
 import type { Services } from './services.js';
 
 /** These decide too much to be guessed at when they come twice. */
@@ -53,7 +54,7 @@ function serveGuarded(
     requirePermission(caller, route.permission, route.unbound ? undefined : caller.tenant);
   }
   const query = parseQuery(request.url ?? '', route);
-  const { body: terms, handle } = route;
+  const { body: terms, handle, handleLarge } = route;
   if (terms === undefined) {
     return handle(callOf(exchange, params, { caller, query, body: undefined }));
   }
@@ -61,6 +62,10 @@ function serveGuarded(
     read: (body) =>
       answerWith(exchange, services, () =>
         handle(callOf(exchange, params, { caller, query, body: terms.parse(body) })),
+      ),
+    readLarge: (body) =>
+      answerWith(exchange, services, () =>
+        handleLarge?.({ ...callOf(exchange, params, { caller, query, body }), body }),
       ),
     fail: (error) => answerError(exchange, error, services.log),
   });
@@ -76,7 +81,7 @@ function answerWith(
   try {
     const answer = work();
     if (answer instanceof Promise) {
-      void answer
+      void inTime(answer, exchange.route)
         .then((late) => sendAnswer(exchange, late))
         .catch((error: unknown) => answerError(exchange, error, log));
     } else if (answer !== undefined) {
@@ -86,6 +91,18 @@ function answerWith(
     answerError(exchange, error, log);
   }
 }
+
+/** What `answer` comes to, if it does so in the time of the route. @throws Unavailable */
+async function inTime(answer: Promise<Answer>, route: Route | undefined): Promise<Answer> {
+  if (route?.answerTime === undefined) return answer;
+  const answered = await withinTime(answer, route.answerTime, undefined);
+  if (answered !== undefined) return answered;
+  throw new Unavailable(route.method === 'GET' ? TOO_LATE : MAY_BE_DONE);
+}
+
+const TOO_LATE = 'the server was not done in time; try again';
+const MAY_BE_DONE =
+  'the server was not done in time, and may yet do what it was asked: look whether it did before you ask again';
 
 /** Member by member: to spread a part into the whole would cost more than the whole. */
 function callOf<Who extends Caller | undefined>(

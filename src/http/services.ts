@@ -5,6 +5,7 @@ import type { KeyService } from '../identity/key-service.js';
 import type { Clock } from '../platform/clock.js';
 import type { Metrics } from '../platform/metrics.js';
 import type { PolicyService } from '../policy/policy-service.js';
+import type { BundleThread } from './bundle-call.js';
 import type { Snapshot } from '../policy/snapshot.js';
 
 /** The part of the log that the HTTP layer uses. */
@@ -39,6 +40,8 @@ export interface Services {
   readonly current: { readonly snapshot: Snapshot };
   readonly checks: CheckService;
   readonly policy: PolicyService;
+  /** Answers calls about large bundles; without it they are answered in turns here. */
+  readonly bundleThread?: Pick<BundleThread, 'answer'> | undefined;
   readonly approvals: Pick<
     ApprovalService,
     'list' | 'get' | 'approve' | 'reject' | 'cancel' | 'revoke'

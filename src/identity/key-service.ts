@@ -6,6 +6,7 @@ import { Conflict, Forbidden, InvalidRequest, NotFound } from '../errors.js';
 import { commitChange } from '../platform/change-log.js';
 import { type Clock, systemClock } from '../platform/clock.js';
 import type { Database, DatabaseTransaction } from '../platform/database.js';
+import { withinTime } from '../platform/later.js';
 import { credentialHash } from './authenticate.js';
 import type { Caller } from './caller.js';
 import {
@@ -81,6 +82,8 @@ export interface KeyServiceOptions {
 
 /** What `next` of a list of keys can be: the id of a key. */
 const PLACE = /^(?:root|key_[0-9a-f]{32})$/;
+/** Milliseconds that what is committed waits to count here, before it is answered. */
+const PATIENCE = 2_000;
 const MAX_LIMIT = 200;
 const USUAL_LIMIT = 50;
 
@@ -176,10 +179,17 @@ async function revoke(
   return { revision };
 }
 
-/** What is committed counts here before it is answered; elsewhere it does when the change arrives. */
+/**
+ * What is committed counts here before it is answered, elsewhere when the change arrives: so it does
+ * here where the keys cannot be read in time.
+ */
 async function counted({ current, onCommit }: KeyServiceOptions, revision: number): Promise<void> {
   onCommit?.(revision);
-  await current.catchUp().catch(() => undefined);
+  await withinTime(
+    current.catchUp().catch(() => undefined),
+    PATIENCE,
+    undefined,
+  );
 }
 
 async function revocableKey(

@@ -1,12 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import pg from 'pg';
+import type pg from 'pg';
 import { CHANGES_CHANNEL } from './change-log.js';
 import { type ChangeListener, keepListening, type StopListening } from './keep-listening.js';
+import { PatientClient } from './patient-client.js';
 
 /** Milliseconds in which a connection must be made, and answer. */
 const PATIENCE = 2_000;
-/** Milliseconds of silence before the other side is asked whether it is still there. */
-const KEEP_ALIVE = 10_000;
+/** Milliseconds after which the other side is asked whether it is there. */
+const SILENCE = 5_000;
 /** Milliseconds that the end of a connection is waited for. */
 const FAREWELL = 500;
 
@@ -14,6 +15,8 @@ const FAREWELL = 500;
 export interface PostgresListener extends ChangeListener {
   /** The database, as for `connectDatabase`. */
   readonly url: string;
+  /** Milliseconds after which Postgres is asked whether it is there; 5,000 unless given. */
+  readonly silence?: number;
 }
 
 /**
@@ -30,18 +33,17 @@ export function listenForChanges(listener: PostgresListener): Promise<StopListen
 }
 
 async function listenUntilLost(
-  { url, onMessage }: PostgresListener,
+  { url, silence = SILENCE, onMessage }: PostgresListener,
   stopping: AbortSignal,
   opened: () => void,
 ): Promise<void> {
-  const client = new pg.Client({
+  const client = new PatientClient({
     connectionString: url,
     application_name: 'countersign changes',
-    connectionTimeoutMillis: PATIENCE,
-    query_timeout: PATIENCE,
-    keepAlive: true,
-    keepAliveInitialDelayMillis: KEEP_ALIVE,
+    connectTimeout: PATIENCE,
+    queryTimeout: PATIENCE,
   });
+  const over = new AbortController();
   let stop = (): void => {};
   const lost = new Promise<void>((resolve, reject) => {
     client.on('error', reject);
@@ -56,13 +58,29 @@ async function listenUntilLost(
     await client.connect();
     await client.query(`LISTEN ${CHANGES_CHANNEL}`);
     opened();
-    await lost;
+    await Promise.race([lost, askWhetherThere(client, silence, over.signal)]);
   } finally {
+    over.abort();
     stopping.removeEventListener('abort', stop);
     // A peer that went silent never says goodbye; whoever stops does not wait for it.
     await Promise.race([
       client.end().catch(() => undefined),
       delay(FAREWELL, undefined, { ref: false }),
     ]);
+  }
+}
+
+/**
+ * Asks again and again, and rejects where that is not answered: a peer that went silent shows it by
+ * nothing else.
+ */
+async function askWhetherThere(
+  client: pg.Client,
+  silence: number,
+  signal: AbortSignal,
+): Promise<never> {
+  for (;;) {
+    await delay(silence, undefined, { signal, ref: false });
+    await client.query('SELECT 1');
   }
 }

@@ -103,26 +103,28 @@ function readSettingsFile(path: string): Source {
   }
 
   const values: Partial<Record<SettingName, string>> = {};
-  const keys = new Map<SettingName, string>();
-  for (const [key, member] of Object.entries(value)) {
-    const place = document.keyAt(pointerTo('', key));
-    const name = settingNamed(key);
-    if (name === undefined) faults.push({ ...place, message: unknownSetting(key) });
-    else if (keys.has(name)) {
+  const found = new Map<SettingName, Member>();
+  for (const member of membersOf(value)) {
+    const { pointer, spelling } = member;
+    const place = document.keyAt(pointer);
+    const name = settingNamed(spelling);
+    const other = name && found.get(name);
+    if (name === undefined) faults.push({ ...place, message: unknownSetting(spelling) });
+    else if (other !== undefined) {
       faults.push({
         ...place,
-        message: `\`${key}\` and \`${keys.get(name)}\` are the same setting; keep one`,
+        message: `\`${spelling}\` and \`${other.spelling}\` are the same setting; keep one`,
       });
-    } else if (document.isFlawed(pointerTo('', key))) {
-      keys.set(name, key);
-    } else if (isScalar(member)) {
-      keys.set(name, key);
-      values[name] = String(member);
-    } else faults.push({ ...place, message: faultOf(name, key) });
+    } else if (document.isFlawed(pointer)) {
+      found.set(name, member);
+    } else if (isScalar(member.value)) {
+      found.set(name, member);
+      values[name] = String(member.value);
+    } else faults.push({ ...place, message: faultOf(name, spelling) });
   }
   for (const name of wrongSettings(values)) {
-    const key = keys.get(name) ?? name;
-    faults.push({ ...document.at(pointerTo('', key)), message: faultOf(name, key, values[name]) });
+    const { pointer, spelling } = found.get(name) ?? { pointer: '', spelling: name };
+    faults.push({ ...document.at(pointer), message: faultOf(name, spelling, values[name]) });
   }
   faults.sort((a, b) => a.line - b.line || a.column - b.column);
   return { values, faults: faults.map((fault) => inFile(fault, fault.message)) };
@@ -138,8 +140,39 @@ function textOf(path: string): string | undefined {
   }
 }
 
-function settingNamed(key: string): SettingName | undefined {
-  return settingNames().find((name) => key === name || key === fileKeyOf(name));
+/** What the file gives under one name. */
+interface Member {
+  readonly pointer: string;
+  /** `limits_on_redis_loss`, or `limits.on_redis_loss` where it stands below `limits`. */
+  readonly spelling: string;
+  readonly value: unknown;
+}
+
+/** The members of the file, and those of a member that settings may stand below. */
+function* membersOf(file: object): Generator<Member> {
+  for (const [key, value] of Object.entries(file)) {
+    const pointer = pointerTo('', key);
+    if (!isGroup(key, value)) {
+      yield { pointer, spelling: key, value };
+      continue;
+    }
+    for (const [name, inner] of Object.entries(value)) {
+      yield { pointer: pointerTo(pointer, name), spelling: `${key}.${name}`, value: inner };
+    }
+  }
+}
+
+function isGroup(key: string, value: unknown): value is object {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
+  return (
+    Object.keys(value).length > 0 &&
+    settingNames().some((name) => fileKeyOf(name).startsWith(`${key}_`))
+  );
+}
+
+function settingNamed(spelling: string): SettingName | undefined {
+  const key = spelling.replace('.', '_');
+  return settingNames().find((name) => spelling === name || key === fileKeyOf(name));
 }
 
 function unknownSetting(key: string): string {

@@ -1,7 +1,9 @@
 import { Kysely, PostgresDialect, type Transaction } from 'kysely';
 import pg from 'pg';
 import type { Breaker } from './breaker.js';
-import { guardPool } from './guarded-pool.js';
+import { type GuardedPool, guardPool } from './guarded-pool.js';
+import type { WatchedPool } from './metrics.js';
+import { breakOff, PatientClient, type PatientOptions } from './patient-client.js';
 
 /**
  * A connection to Postgres without tables: each folder that keeps something in the database declares
@@ -25,6 +27,8 @@ export interface ConnectionOptions {
    * owes an answer for longer is closed: what comes after would only queue behind it.
    */
   readonly queryTimeout?: number;
+  /** Milliseconds for the first query of each use of a connection; see `PoolGuard`. */
+  readonly firstTimeout?: number;
   /**
    * Milliseconds after which Postgres itself ends a transaction that nobody goes on with, and so gives
    * back what it had locked; no bound unless given. Where it is, Postgres ends a query of its own
@@ -43,28 +47,39 @@ export interface ConnectionOptions {
 export interface Connection {
   readonly database: Database;
   readonly pool: pg.Pool;
+  /** What is to be seen of it. */
+  readonly watched: WatchedPool;
+  /** Ends every connection; a query under way has a second more. */
   close(): Promise<void>;
 }
 
-const pools = new WeakMap<Database, pg.Pool>();
+/** Milliseconds that a connection in use has to come back once all are closed. */
+const FAREWELL = 1_000;
 
-/** The pool behind a database that `connectDatabase` opened, for what Kysely has no words for: COPY. */
-export function poolOf(database: Database): pg.Pool {
+const pools = new WeakMap<Database, GuardedPool>();
+
+/**
+ * A connection of the pool behind a database that `connectDatabase` opened, for what Kysely has no words
+ * for: COPY. Whoever has it releases it.
+ */
+export async function borrowConnection(database: Database): Promise<pg.PoolClient> {
   const pool = pools.get(database);
   if (pool === undefined) throw new TypeError('this database was not opened by `connectDatabase`');
-  return pool;
+  return pool.borrow();
 }
 
 /** Opens a pool on `url` (`postgresql://…`). Connects lazily: a wrong address shows at first use. */
 export function connectDatabase(url: string, options: ConnectionOptions = {}): Connection {
+  const { max = 10, connectTimeout = 2_000, queryTimeout } = options;
+  const patient: PatientOptions = { connectTimeout, queryTimeout };
   const pool = new pg.Pool({
+    ...patient,
+    Client: PatientClient,
     connectionString: url,
-    max: options.max ?? 10,
-    connectionTimeoutMillis: options.connectTimeout ?? 2_000,
+    max,
     application_name: 'countersign',
     keepAlive: true,
     keepAliveInitialDelayMillis: 10_000,
-    ...(options.queryTimeout === undefined ? {} : { query_timeout: options.queryTimeout }),
   });
   let closing = false;
   const report = (error: Error): void => {
@@ -73,36 +88,34 @@ export function connectDatabase(url: string, options: ConnectionOptions = {}): C
   };
   pool.on('error', report);
   // A client that is checked out has no listener of the pool's: a killed backend would end the process.
+  const clients = new Set<pg.PoolClient>();
+  pool.on('remove', (client) => clients.delete(client));
   pool.on('connect', (client) => {
+    clients.add(client);
     client.on('error', report);
-    if (options.queryTimeout !== undefined) closeWhereLate(client);
     if (options.transactionTimeout !== undefined) boundAtPostgres(client, options);
   });
-  const guarded = guardPool(pool, options);
+  const guarded = guardPool(pool, { ...options, connectTimeout });
   const database: Database = new Kysely({ dialect: new PostgresDialect({ pool: guarded }) });
-  pools.set(database, pool);
-  const close = (): Promise<void> => {
+  pools.set(database, guarded);
+  const watched: WatchedPool = {
+    get totalCount() {
+      return pool.totalCount;
+    },
+    get idleCount() {
+      return pool.idleCount;
+    },
+    get waitingCount() {
+      return guarded.waitingCount;
+    },
+  };
+  const close = async (): Promise<void> => {
     closing = true;
-    return database.destroy();
+    const giveUp = setTimeout(() => clients.forEach(breakOff), FAREWELL);
+    await database.destroy();
+    clearTimeout(giveUp);
   };
-  return { database, pool, close };
-}
-
-/** pg gives up waiting for a late answer, but would hand out the connection that still owes it. */
-function closeWhereLate(client: pg.PoolClient): void {
-  const ask = client.query.bind(client) as (...asked: unknown[]) => unknown;
-  const query = (...asked: unknown[]): unknown => {
-    const answer = ask(...asked);
-    if (answer instanceof Promise) {
-      answer.catch((error: unknown) => {
-        if (!(error instanceof Error) || error.message !== 'Query read timeout') return;
-        // With a query under way this destroys the socket, and the pool drops the client.
-        (client as unknown as pg.Client).end().catch(() => undefined);
-      });
-    }
-    return answer;
-  };
-  Object.assign(client, { query });
+  return { database, pool, watched, close };
 }
 
 /**

@@ -55,10 +55,30 @@ export function createLogger(level: string, destination?: DestinationStream): Lo
   );
 }
 
-/** node-postgres hangs its whole client on an error: a page long, with what it connected by. */
+/**
+ * Without what the clients of stores hang on an error, or on one within it: node-postgres its whole self,
+ * with what it connected by, ioredis what it had sent, which may be a password, and TLS a certificate with
+ * all of its issuers, a page long.
+ */
 function errorMembers(error: Error): object {
-  const { client: _, ...members } = pino.stdSerializers.err(error) as { client?: unknown };
-  return members;
+  return withoutClients(pino.stdSerializers.err(error)) as object;
+}
+
+function withoutClients(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutClients);
+  if (!isSerializedError(value)) return value;
+  const { client: _client, cert: _cert, command, ...members } = value;
+  const kept = Object.entries(members).map(([name, member]) => [name, withoutClients(member)]);
+  const sent = isRecord(command) ? command['name'] : undefined;
+  return { ...Object.fromEntries(kept), ...(typeof sent === 'string' && { command: sent }) };
+}
+
+function isSerializedError(value: unknown): value is Record<string, unknown> {
+  return isRecord(value) && typeof value['stack'] === 'string';
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null;
 }
 
 /** The text with every credential in it masked; for what is printed without the log. */

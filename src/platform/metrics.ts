@@ -135,14 +135,14 @@ export function createMetrics() {
     limitsWithoutRedis: new Tally(
       {
         name: 'countersign_limits_without_redis_total',
-        help: 'Checks whose rate limits were not counted in Redis, by what was done (local, deny, allow)',
+        help: 'Checks whose rate limits were not counted in Redis in time, by what was done (local, deny, allow; late: 503 as Redis was slow)',
         registers,
       },
       ['how'],
     ),
     breakerOpen: new Gauge({
       name: 'countersign_store_breaker_open',
-      help: 'Whether decisions do without a store (postgres, redis) as it does not answer: 1 for each process',
+      help: 'Whether decisions do without a store (postgres) as it does not answer: 1 for each process',
       labelNames: ['store'],
       registers,
     }),

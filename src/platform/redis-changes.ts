@@ -1,5 +1,7 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import { type ChangeListener, keepListening, type StopListening } from './keep-listening.js';
+import { withinTime } from './later.js';
 import { openSubscriber } from './redis.js';
 
 /** Where servers on one Redis tell each other of changes; a channel belongs to no numbered database. */
@@ -7,6 +9,8 @@ export const REDIS_CHANNEL = 'countersign:changes';
 
 /** Milliseconds after which the other side is asked whether it is there, and may take to say so. */
 const SILENCE = 2_000;
+
+const SILENT = Symbol('silent');
 
 /** Who wants to know of changes from Redis. */
 export interface RedisListener extends ChangeListener {
@@ -24,11 +28,11 @@ export interface RedisListener extends ChangeListener {
  * is subscribed, or has failed for the first time.
  */
 export function listenOnRedis(listener: RedisListener): Promise<StopListening> {
-  const { url, silence = SILENCE } = listener;
+  const { url } = listener;
   return keepListening(
     'redis',
     (stopping, opened, attempt) =>
-      listenUntilLost(openSubscriber(url, attempt, silence), listener, stopping, opened),
+      listenUntilLost(openSubscriber(url, attempt), listener, stopping, opened),
     listener,
   );
 }
@@ -39,26 +43,37 @@ async function listenUntilLost(
   stopping: AbortSignal,
   opened: () => void,
 ): Promise<void> {
-  let asking: NodeJS.Timeout | undefined;
+  const over = new AbortController();
   let stop = (): void => {};
   const lost = new Promise<void>((resolve, reject) => {
     redis.on('error', reject);
     redis.on('end', () => reject(new Error('the connection ended')));
     stop = resolve;
-    // A peer that went silent sends nothing that would show it.
-    asking = setInterval(() => void redis.ping().catch(reject), silence).unref();
   });
   stopping.addEventListener('abort', stop, { once: true });
   lost.catch(() => undefined);
   redis.on('message', (_channel, text) => onMessage(text));
   try {
-    await Promise.race([redis.connect().then(() => redis.subscribe(channel)), lost]);
+    const subscribed = redis.connect().then(() => redis.subscribe(channel));
+    await Promise.race([unlessSilent(subscribed, silence), lost]);
     if (stopping.aborted) return;
     opened();
-    await lost;
+    await Promise.race([askWhetherThere(redis, silence, over.signal), lost]);
   } finally {
-    clearInterval(asking);
+    over.abort();
     stopping.removeEventListener('abort', stop);
     redis.disconnect();
   }
+}
+
+/** Asks again and again: a peer that went silent shows it by nothing else. Rejects where it is. */
+async function askWhetherThere(redis: Redis, silence: number, over: AbortSignal): Promise<never> {
+  for (;;) {
+    await delay(silence, undefined, { signal: over, ref: false });
+    await unlessSilent(redis.ping(), silence);
+  }
+}
+
+async function unlessSilent(answer: Promise<unknown>, time: number): Promise<void> {
+  if ((await withinTime(answer, time, SILENT)) === SILENT) throw new Error('Redis says nothing');
 }

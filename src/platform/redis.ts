@@ -1,4 +1,6 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
+import { withinTime } from './later.js';
 import type { Logger } from './log.js';
 import { parseRedisUrl, type RedisTarget } from './redis-url.js';
 
@@ -8,11 +10,18 @@ export type RedisClient = Redis | Cluster;
 /** ioredis ties the shape of its replies to this option's type, and we leave it alone. */
 type Options = Omit<RedisOptions, 'replyMapping'>;
 
-/** A decision waits this long for Redis, in milliseconds, and not longer. */
-const COMMAND_TIMEOUT_MS = 50;
+/** A connection that is not made in so many milliseconds is given up, and made anew. */
+const CONNECT_TIMEOUT_MS = 2_000;
 
-/** A connection that owes an answer for so long is given up and made anew. */
-const SOCKET_TIMEOUT_MS = 2_000;
+/** So is one that says nothing for so long. It is asked this often whether it is there. */
+const SILENCE_MS = 1_500;
+const ASKED_EVERY_MS = 500;
+
+/** What a client of a cluster emits once a node that was away is back, or replaced. */
+const NODE_RETURNED = 'node returned';
+
+/** How often a cluster is asked which nodes it has: one that came back is found by this. */
+const NODES_EVERY_MS = 2_000;
 
 /** How long to wait before connection number `attempt` is tried again. */
 const retryDelay = (attempt: number) => Math.min(50 * 2 ** Math.min(attempt, 6), 2_000);
@@ -28,32 +37,100 @@ const NEVER_QUEUE = {
  * A connection for subscriptions alone, not yet opened, and never opened again by itself: whoever
  * subscribes must know when it begins anew. Of a cluster, where every node hears what any is told, it
  * is one to the node whose turn `attempt` is.
- *
- * @param patience milliseconds in which it must answer
  */
-export function openSubscriber(url: string, attempt: number, patience: number): Redis {
+export function openSubscriber(url: string, attempt: number): Redis {
   const target = readTarget(url);
   const { addresses } = target;
   const address = addresses[attempt % addresses.length] ?? addresses[0];
   return openRedis(target.kind === 'cluster' ? { ...target, addresses: [address] } : target, {
     lazyConnect: true,
     autoResubscribe: false,
-    commandTimeout: patience,
     retryStrategy: () => null,
     sentinelRetryStrategy: () => null,
   });
 }
 
 /**
- * Connects to Redis, and connects again for ever. No command takes longer than 50 ms: it answers or
- * fails. Outages are logged once each.
+ * Connects to Redis, and connects again for ever. A command is answered, or fails with its connection: at
+ * once where there is none, within 2 seconds where Redis is silent. Whoever may not wait for so long
+ * stops waiting, and the answer still comes. Outages are logged once each.
  *
  * @param url as `parseRedisUrl` takes it
+ * @param silence milliseconds, see above; 1,500 unless given
  */
-export function connectRedis(url: string, log: Logger): RedisClient {
+export function connectRedis(
+  url: string,
+  log: Logger,
+  { silence = SILENCE_MS }: { readonly silence?: number } = {},
+): RedisClient {
   const target = readTarget(url);
-  const redis = target.kind === 'cluster' ? openCluster(target) : openRedis(target);
+  if (target.kind === 'cluster') {
+    const cluster = openCluster(target);
+    const outages = new NodeOutages(cluster, log);
+    cluster.on('+node', (node: Redis) => {
+      giveUpSilent(node, silence);
+      outages.watch(node);
+      // A node that is not connected yet refuses all commands but the first.
+      node.connect().catch(() => undefined);
+    });
+    return withOutagesLogged(cluster, log);
+  }
+  const redis = openRedis(target);
+  giveUpSilent(redis, silence);
   return withOutagesLogged(redis, log);
+}
+
+/** Resolves once there is a connection; of a cluster, one to each node that holds keys and is not away. */
+export async function firstConnected(redis: RedisClient): Promise<void> {
+  if (redis.status !== 'ready') {
+    await new Promise<void>((resolve) => redis.once('ready', () => resolve()));
+  }
+  if (redis.isCluster) await Promise.all((redis as Cluster).nodes('master').map(openedOrEnded));
+}
+
+/** Calls back whenever Redis, or a node of a cluster, can be reached again. */
+export function onReturn(redis: RedisClient, returned: () => void): void {
+  redis.on('ready', returned);
+  redis.on(NODE_RETURNED, returned);
+}
+
+function openedOrEnded(node: Redis): Promise<void> {
+  return new Promise((resolve) => {
+    if (node.status === 'ready' || node.status === 'end') return resolve();
+    node.once('ready', () => resolve());
+    node.once('end', () => resolve());
+  });
+}
+
+/**
+ * Ends a connection that says nothing, during its opening too: what is asked would only queue behind it.
+ * ioredis has an option for this, which ends it too where this process was too busy to read.
+ */
+function giveUpSilent(redis: Redis, silence: number): void {
+  const watch = async (): Promise<void> => {
+    const { stream } = redis;
+    const isOpen = () => redis.stream === stream && !stream.destroyed;
+    const opened = new Promise<boolean>((resolve) => {
+      const settle = (): void => {
+        redis.off('ready', settle);
+        stream.off('close', settle);
+        resolve(true);
+      };
+      redis.on('ready', settle);
+      stream.on('close', settle);
+    });
+    let answers = await withinTime(opened, CONNECT_TIMEOUT_MS, false);
+    while (answers && isOpen()) {
+      await delay(Math.min(ASKED_EVERY_MS, silence), undefined, { ref: false });
+      const answer = redis.ping().then(
+        () => true,
+        () => true,
+      );
+      answers = await withinTime(answer, silence, false);
+    }
+    if (isOpen()) stream.destroy(new Error('Redis says nothing'));
+  };
+  redis.on('connect', () => void watch());
 }
 
 function readTarget(url: string): RedisTarget {
@@ -86,7 +163,13 @@ function openCluster(target: RedisTarget): Cluster {
   return new Cluster([...target.addresses], {
     enableOfflineQueue: false,
     clusterRetryStrategy: retryDelay,
-    slotsRefreshTimeout: SOCKET_TIMEOUT_MS,
+    slotsRefreshTimeout: CONNECT_TIMEOUT_MS,
+    slotsRefreshInterval: NODES_EVERY_MS,
+    // By their names, as without a cluster: certificates are for those.
+    dnsLookup: (host, found) => found(null, host),
+    // A command whose node is away fails at once, as it does without a cluster.
+    retryDelayOnFailover: 0,
+    retryDelayOnClusterDown: 0,
     redisOptions: optionsOf(target),
   });
 }
@@ -97,10 +180,49 @@ function optionsOf({ username, password, tls }: RedisTarget): Options {
     ...(password === undefined ? {} : { password }),
     ...(tls ? { tls: {} } : {}),
     connectionName: 'countersign',
-    commandTimeout: COMMAND_TIMEOUT_MS,
-    socketTimeout: SOCKET_TIMEOUT_MS,
-    connectTimeout: SOCKET_TIMEOUT_MS,
+    connectTimeout: CONNECT_TIMEOUT_MS,
   };
+}
+
+/** Logs once that a node of a cluster is away, and that it is back or another has taken its place. */
+class NodeOutages {
+  readonly #cluster: Cluster;
+  readonly #log: Logger;
+  readonly #away = new Set<string>();
+
+  constructor(cluster: Cluster, log: Logger) {
+    this.#cluster = cluster;
+    this.#log = log;
+    cluster.on('refresh', () => this.#endReplaced());
+  }
+
+  watch(redis: Redis): void {
+    const node = nameOf(redis);
+    redis.on('error', (error: Error) => {
+      if (this.#away.has(node)) return;
+      this.#away.add(node);
+      this.#log.warn({ err: error, node }, 'a node of Redis cannot be reached; trying again');
+    });
+    redis.on('ready', () => this.#end(node, 'a node of Redis is back'));
+  }
+
+  /** Every node that holds keys is there when the cluster has just been asked, away or not. */
+  #endReplaced(): void {
+    const masters = new Set(this.#cluster.nodes('master').map(nameOf));
+    for (const node of this.#away) {
+      if (!masters.has(node)) this.#end(node, 'another node of Redis has taken the place of one');
+    }
+  }
+
+  #end(node: string, how: string): void {
+    if (!this.#away.delete(node)) return;
+    this.#log.info({ node }, how);
+    this.#cluster.emit(NODE_RETURNED);
+  }
+}
+
+function nameOf({ options: { host, port } }: Redis): string {
+  return `${host}:${port}`;
 }
 
 function withOutagesLogged<Client extends RedisClient>(redis: Client, log: Logger): Client {

@@ -12,24 +12,47 @@ const REMEMBERED = 3;
 
 const ROLL = 'countersign:servers';
 
-/** By the clock of Redis, so that those of the servers need not agree. ARGV: id, how long it counts. */
+/**
+ * By the clock of Redis, so that those of the servers need not agree. ARGV: id, how long it counts.
+ * Answers with how many there are, and how many of them have a lesser id.
+ */
 const CALL = `
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 redis.call('ZADD', KEYS[1], now, ARGV[1])
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - tonumber(ARGV[2]))
 redis.call('PEXPIRE', KEYS[1], tonumber(ARGV[2]))
-return redis.call('ZCARD', KEYS[1])
+local ids = redis.call('ZRANGE', KEYS[1], 0, -1)
+local before = 0
+for _, id in ipairs(ids) do
+  if id < ARGV[1] then before = before + 1 end
+end
+return {#ids, before}
 `;
 
 interface Commands {
-  countersignCallServers(keys: 1, roll: string, id: string, countsFor: number): Promise<number>;
+  countersignCallServers(
+    keys: 1,
+    roll: string,
+    id: string,
+    countsFor: number,
+  ): Promise<[count: number, place: number]>;
 }
+
+/** One of several servers. */
+export interface Standing {
+  /** How many there are, this one among them. */
+  readonly count: number;
+  /** Which of them this one is, from 0: each another, where all have seen the same servers. */
+  readonly place: number;
+}
+
+const ALONE: Standing = { count: 1, place: 0 };
 
 /** The servers that share a Redis; a worker is one. */
 export interface ServerRoll {
-  /** How many there were when Redis last answered, this one among them; 1 where it never did. */
-  readonly count: number;
+  /** How it was when Redis last answered; alone where it never did. */
+  readonly standing: Standing;
   /** Says that this server is there, and counts; also done every few seconds. */
   call(): Promise<void>;
   /** Says no more, and that this server is gone, should Redis hear it. */
@@ -49,17 +72,24 @@ export function enterRoll(
   // `defineCommand` adds a method that the client's type does not know of.
   const commands = redis as unknown as Commands;
   const id = randomUUID();
-  let counts: readonly number[] = [];
+  let latest: readonly Standing[] = [];
   const call = async (): Promise<void> => {
-    const count = await commands.countersignCallServers(1, roll, id, COUNTS_FOR).catch(() => 0);
+    const told = await commands
+      .countersignCallServers(1, roll, id, COUNTS_FOR)
+      .catch(() => undefined);
     // While Redis is away, which is logged elsewhere, the last counts hold.
-    if (count > 0) counts = [...counts.slice(1 - REMEMBERED), count];
+    if (told === undefined) return;
+    const [count, place] = told;
+    latest = [{ count, place }, ...latest.slice(0, REMEMBERED - 1)];
   };
   const calling = repeat('counting servers', CALL_EVERY, call, log);
   redis.on('ready', calling.soon);
   return {
-    get count() {
-      return Math.max(1, ...counts);
+    get standing() {
+      return latest.reduce(
+        (most, one) => (one.count > most.count ? one : most),
+        latest[0] ?? ALONE,
+      );
     },
     call,
     async leave() {

@@ -29,17 +29,32 @@ const MESSAGES = [
   'connection is closed',
   "stream isn't writeable",
   'reached the max retries per request limit',
+  "cluster isn't ready",
+  'too many cluster redirections',
 ];
 
-/** What a Redis begins its refusals with while it is full, starting, busy or changing its roles. */
+/**
+ * What a Redis begins its refusals with while it is full, starting, busy or changing its roles; before
+ * Redis 7 that of a command in a script comes after where that is.
+ */
 const REDIS_REFUSALS =
-  /^(?:OOM|LOADING|BUSY|READONLY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|MISCONF|NOREPLICAS) /;
+  /^(?:ERR Error running script .* -)?(?:OOM|LOADING|BUSY|READONLY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|MISCONF|NOREPLICAS) /;
+
+/** What ioredis says of what it has not sent. */
+const UNSENT = /^(?:stream|cluster) isn't /i;
 
 const DEEPEST_CAUSE = 5;
 
 /** Whether an error means that Postgres or Redis could not answer in time: a 503, not a 500. */
 export function isStoreFailure(error: unknown): boolean {
   return isAway(error) || (error instanceof Error && HELD.test(String(Reflect.get(error, 'code'))));
+}
+
+/** Whether an error of Redis leaves no doubt that it did not do what it was asked to. */
+export function isUndone(error: unknown): boolean {
+  return (
+    error instanceof Error && (UNSENT.test(error.message) || REDIS_REFUSALS.test(error.message))
+  );
 }
 
 /** Whether an error says that the store itself is away, starting, full or silent. */

@@ -35,6 +35,12 @@ export function takeTurns(): Turns {
 /** Long work, which pauses wherever a turn may end. */
 export type Work<Result> = Generator<undefined, Result>;
 
+/** Work that is done before it has begun. */
+// oxlint-disable-next-line require-yield
+export function* nothing(): Work<undefined> {
+  return undefined;
+}
+
 /** Does all of the work in the present turn, for who has nothing else to do. */
 export function atOnce<Result>(work: Work<Result>): Result {
   for (;;) {

@@ -8,6 +8,7 @@ import {
   type ScalarEvent,
   YAMLException,
 } from 'js-yaml';
+import { atOnce, type Work } from './turns.js';
 
 /** A place in a text. Both count from 1; columns in UTF-16 code units, as editors count them. */
 export interface Position {
@@ -68,6 +69,14 @@ const MERGE = '<<';
  * document?.at('/rules/0/id'); // { line: 2, column: 9 }
  */
 export function parseYaml(text: string): YamlReading {
+  return atOnce(parsingYaml(text));
+}
+
+/**
+ * `parseYaml` as work of many turns: it pauses after each item of a list. js-yaml reads the text before
+ * that in one, at some 15 MB a second.
+ */
+export function* parsingYaml(text: string): Work<YamlReading> {
   const positionOf = lineIndex(text);
   const invisible = invisibleIn(text);
   const readable = invisible.length === 0 ? text : text.replace(INVISIBLE, STAND_IN);
@@ -76,7 +85,9 @@ export function parseYaml(text: string): YamlReading {
   try {
     // The parser counts the document itself as a level.
     const events = parseEvents(readable, { maxDepth: MAX_DEPTH + 1 });
+    yield;
     const walk = new Walk(readable, events, text);
+    yield* walk.all();
     const flaws = [...invisible, ...walk.faults].sort((a, b) => a.offset - b.offset);
     return { faults: told(flaws), document: documentOf(readable, walk, positionOf) };
   } catch (error) {
@@ -108,7 +119,7 @@ type Pointer = string | undefined;
 
 /** One pass over the parser's events: the value, where its nodes stand, what JSON could not carry. */
 class Walk {
-  readonly value: unknown;
+  value: unknown;
   readonly nodes = new Map<string, Node>();
   /** Pointers of the values that could not be taken as they are. */
   readonly flawed = new Set<string>();
@@ -123,11 +134,15 @@ class Walk {
     this.#text = text;
     this.#events = events;
     this.#original = original;
+  }
+
+  *all(): Work<void> {
+    const events = this.#events;
     for (let documents = 1; this.#next < events.length; documents += 1) {
       this.#next += 1;
       const offset = this.#offset(this.#events[this.#next]) ?? 0;
       if (documents === 2) this.#fault(offset, 'keep one document in a file; remove the `---`');
-      const value = this.#node(documents === 1 ? '' : undefined, offset);
+      const value = yield* this.#node(documents === 1 ? '' : undefined, offset);
       if (documents === 1) this.value = value;
       this.#next += 1;
     }
@@ -143,7 +158,7 @@ class Walk {
     if (pointer !== undefined) this.flawed.add(pointer);
   }
 
-  #node(pointer: Pointer, key: number): unknown {
+  *#node(pointer: Pointer, key: number): Work<unknown> {
     const event = this.#events[this.#next];
     if (event === undefined || event.type === EVENT_ID.DOCUMENT || event.type === EVENT_ID.POP)
       return undefined;
@@ -162,32 +177,33 @@ class Walk {
     }
     if (event.tagStart >= 0)
       this.#flaw(pointer, event.tagStart, 'remove the tag; quote the value for a string');
-    if (event.type === EVENT_ID.SEQUENCE) return this.#items(pointer);
-    if (event.type === EVENT_ID.MAPPING) return this.#members(pointer, offset);
+    if (event.type === EVENT_ID.SEQUENCE) return yield* this.#items(pointer);
+    if (event.type === EVENT_ID.MAPPING) return yield* this.#members(pointer, offset);
     return this.#scalar(event, pointer, offset);
   }
 
-  #items(pointer: Pointer): unknown[] {
+  *#items(pointer: Pointer): Work<unknown[]> {
     const items: unknown[] = [];
     while (!this.#atEnd()) {
       const offset = this.#offset(this.#events[this.#next]) ?? 0;
-      items.push(this.#node(stepFrom(pointer, items.length), offset));
+      items.push(yield* this.#node(stepFrom(pointer, items.length), offset));
+      yield;
     }
     this.#next += 1;
     return items;
   }
 
-  #members(pointer: Pointer, start: number): Record<string, unknown> {
+  *#members(pointer: Pointer, start: number): Work<Record<string, unknown>> {
     const members: Record<string, unknown> = {};
     while (!this.#atEnd()) {
       const event = this.#events[this.#next];
       const offset = this.#offset(event) ?? start;
-      this.#node(undefined, offset);
+      yield* this.#node(undefined, offset);
       const name = this.#key(event, offset, members);
       // Members that are merged in may hold what is missing.
       if (name === MERGE && pointer !== undefined) this.flawed.add(pointer);
       const isTaken = name !== undefined && name !== MERGE;
-      const value = this.#node(isTaken ? stepFrom(pointer, name) : undefined, offset);
+      const value = yield* this.#node(isTaken ? stepFrom(pointer, name) : undefined, offset);
       if (isTaken) members[name] = value;
     }
     this.#next += 1;

@@ -1,6 +1,7 @@
 import type { Database } from '../platform/database.js';
+import { inTurns } from '../platform/turns.js';
 import { activeBundle, type BundleSummary, findBundle, type StoredBundle } from './bundle-store.js';
-import { compileDefinition, type CompileOptions, type Definition } from './compile-definition.js';
+import { compilingDefinition, type CompileOptions, type Definition } from './compile-definition.js';
 
 /** The active bundle and what it defines. */
 export interface ActivePolicy {
@@ -30,7 +31,9 @@ export function activePolicyReader(): (database: Database) => Promise<ActivePoli
 async function load(database: Database, number: number): Promise<Definition> {
   const stored = await findBundle(database, number, 'definition');
   if (stored === undefined) throw new Error(`bundle ${number} is active, but not stored`);
-  const { definition, faults } = compileDefinition(stored.files, storedModel(stored));
+  const { definition, faults } = await inTurns(
+    compilingDefinition(stored.files, storedModel(stored)),
+  );
   if (definition !== undefined && faults.length === 0) return definition;
   const told = faults.map(
     (fault) => `${fault.file}:${fault.line}:${fault.column}: ${fault.message}`,

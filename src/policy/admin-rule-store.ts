@@ -13,14 +13,30 @@ export interface AdminRule {
   readonly at: Date;
 }
 
-/** Hands every rule that an admin holds to `take`, in the order of their adding, streamed. */
+/**
+ * Notes, for this transaction, which rules an admin holds now, so that `eachAdminRule` tells those that
+ * come later. By their rows: a rule that was removed and added again is another one.
+ */
+export async function noteAdminRules(transaction: DatabaseTransaction): Promise<void> {
+  await sql`
+    CREATE TEMPORARY TABLE noted ON COMMIT DROP AS
+    SELECT id FROM casbin WHERE admin_rank IS NOT NULL`.execute(transaction);
+  await sql`ANALYZE noted`.execute(transaction);
+}
+
+/**
+ * Hands every rule that an admin holds to `take`, in the order of their adding, streamed; of them
+ * those alone that came after `noteAdminRules`, where only `later` ones are asked for.
+ */
 export async function eachAdminRule(
   transaction: DatabaseTransaction,
   take: (rule: AdminRule) => void,
+  { later = false }: { readonly later?: boolean } = {},
 ): Promise<void> {
+  const asked = later ? sql`AND NOT EXISTS (SELECT FROM noted WHERE noted.id = casbin.id)` : sql``;
   const rules = sql<RuleTables['casbin']>`
     SELECT ptype, rule, tenant, admin_by, admin_at FROM casbin
-    WHERE admin_rank IS NOT NULL ORDER BY admin_rank`;
+    WHERE admin_rank IS NOT NULL ${asked} ORDER BY admin_rank`;
   const taken = (row: RuleTables['casbin']): void =>
     take({
       rule: toLine(row),

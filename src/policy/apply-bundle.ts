@@ -13,7 +13,7 @@ import {
   setActiveBundle,
   type StoredBundle,
 } from './bundle-store.js';
-import { type BundleStores, commitBundle, type CommittedBundle } from './commit-bundle.js';
+import { type CommitStores, commitBundle, type CommittedBundle } from './commit-bundle.js';
 import { compiling, inOrder, keptFiles } from './compile-bundle.js';
 import type { CompileOptions } from './compile-definition.js';
 import type { BundleFiles, BundleTester } from './compiled-bundle.js';
@@ -45,12 +45,15 @@ export interface ApplyResult extends CommittedBundle {
 
 /** What judging a bundle needs. */
 export interface ValidateOptions extends CompileOptions {
+  /** For what is answered soon. */
   readonly database: Database;
+  /** For what takes long. */
+  readonly lengthy: Database;
   readonly runTests: BundleTester;
 }
 
 /** What judging and storing a bundle needs. */
-export interface ApplyOptions extends ValidateOptions, BundleStores {}
+export interface ApplyOptions extends ValidateOptions, CommitStores {}
 
 /**
  * Makes a bundle the active one, unless the very same is active already.
@@ -110,8 +113,9 @@ export async function validateBundle(
   files: BundleFiles,
 ): Promise<ValidatedBundle> {
   const { bundle, warnings } = await compile(files, options);
-  const faults = await options.database
+  const faults = await options.lengthy
     .transaction()
+    .setAccessMode('read only')
     .execute((transaction) => adminRuleFaults(transaction, bundle));
   const trial = await options.runTests(bundle);
   refuse([...faults, ...trial.faults]);

@@ -4,7 +4,7 @@ import type { Model } from '../engine/model.js';
 import { GovernanceIndex } from '../governance/governance-index.js';
 import { type LogPlace, newestPlace } from '../platform/change-tail.js';
 import type { Database, DatabaseTransaction } from '../platform/database.js';
-import { takeTurns } from '../platform/turns.js';
+import { inTurns, takeTurns } from '../platform/turns.js';
 import type { ActivePolicy } from './active-policy.js';
 import { DEFAULT_SETTINGS } from './bundle-settings.js';
 import { eachRule } from './rule-store.js';
@@ -64,7 +64,7 @@ async function policyParts(
     bundle: { number: bundle.bundle, name: bundle.name, commit: bundle.commit },
     model: definition.model,
     engine: await loadEngine(transaction, definition.model, sources),
-    governance: new GovernanceIndex(definition.governance),
+    governance: await inTurns(GovernanceIndex.indexing(definition.governance)),
     settings: definition.settings,
   };
 }

@@ -147,9 +147,18 @@ export async function findBundle(
   };
 }
 
+/** How many bytes the files of a bundle hold together; 0 where there is none of this number. */
+export async function sizeOfBundle(database: Database, number: number): Promise<number> {
+  const { rows } = await sql<{ bytes: string | null }>`
+    SELECT sum(octet_length(text)) AS bytes FROM bundle_files WHERE bundle = ${number}`.execute(
+    database,
+  );
+  return Number(rows[0]?.bytes ?? 0);
+}
+
 /**
  * Keeps the files of a bundle that `insertBundle` of the same transaction adds; gives the number that
- * it is to have. Under the lock of the rules.
+ * it is to have. Under the lock of the bundles.
  */
 export async function keepFiles(database: Database, files: BundleFiles): Promise<number> {
   const { rows: numbers } = await sql<{ number: number }>`

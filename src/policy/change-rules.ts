@@ -2,6 +2,7 @@ import type { AuditEvent } from '../audit/event.js';
 import { Conflict, type FieldFault, Forbidden, InvalidRequest, OwnedByBundle } from '../errors.js';
 import { handOutRevision, type MadeChange } from '../platform/change-log.js';
 import type { Database, DatabaseTransaction } from '../platform/database.js';
+import { inTurns, type Work } from '../platform/turns.js';
 import type { RuleLine } from '../vocabulary.js';
 import type { ActivePolicy } from './active-policy.js';
 import type { BundleStores } from './commit-bundle.js';
@@ -11,7 +12,7 @@ import {
   heldByBundle,
   removeAdminRules,
 } from './admin-rule-store.js';
-import { lockRules } from './rule-lock.js';
+import { besideBundles, lockRules } from './rule-lock.js';
 import { ruleFault, tenantField, tenantOf } from './rule-tenant.js';
 import { printRule } from './rules-file.js';
 
@@ -46,14 +47,17 @@ export interface RuleChangeStores extends BundleStores {
  * Changes the admin's rules, all of it or nothing, in one revision.
  *
  * @throws InvalidRequest with the fault of every line; Forbidden for lines of another tenant than the
- *   caller's; OwnedByBundle for a removal of what the bundle holds; Conflict while there is no bundle
+ *   caller's; OwnedByBundle for a removal of what the bundle holds; Conflict while there is no bundle;
+ *   Unavailable where a bundle that is being applied writes one of the lines
  */
 export async function changeRules(
   stores: RuleChangeStores,
   change: RuleChange,
 ): Promise<RuleChangeResult> {
   refuseShape(change);
-  const { database, inQueue } = stores;
+  const { database, inQueue, readActivePolicy } = stores;
+  // A new bundle is compiled before anybody must wait: inside it is known.
+  await readActivePolicy(database);
   const { revision, result } = await inQueue(() =>
     database.transaction().execute((transaction) => writeChange(transaction, stores, change)),
   );
@@ -69,12 +73,14 @@ async function writeChange(
   await lockRules(transaction);
   const policy = await readActivePolicy(transaction);
   if (policy === undefined) throw new Conflict('no bundle is active; apply one first');
-  refuseForeign(policy, change);
-  refuseFaulty(policy, change);
+  await inTurns(refuseForeign(policy, change));
+  await inTurns(refuseFaulty(policy, change));
   await refuseOwned(transaction, change.remove);
   const tenant = (rule: RuleLine) => tenantOf(policy.definition, rule);
-  const removed = await removeAdminRules(transaction, distinct(change.remove));
-  const added = await addAdminRules(transaction, distinct(change.add), actor, tenant);
+  const { removed, added } = await besideBundles(transaction, async () => ({
+    removed: await removeAdminRules(transaction, distinct(change.remove)),
+    added: await addAdminRules(transaction, distinct(change.add), actor, tenant),
+  }));
   const result = { added: added.length, removed: removed.length };
   return handOutRevision(transaction, async (revision) => {
     if (added.length + removed.length === 0) return { unchanged: result };
@@ -140,14 +146,19 @@ function refuseShape({ add, remove }: RuleChange): void {
   if (both.length > 0) throw new InvalidRequest('the same line is to be added and removed', both);
 }
 
-function refuseFaulty({ definition }: ActivePolicy, change: RuleChange): void {
-  const faults = eachLine(change).flatMap(({ path, rule }): FieldFault[] => {
+/** Pauses after each line. */
+function* refuseFaulty({ definition }: ActivePolicy, change: RuleChange): Work<void> {
+  const { tenant } = change;
+  const faults: FieldFault[] = [];
+  for (const { path, rule } of eachLine(change)) {
+    yield;
     const fault = ruleFault(definition, rule);
-    if (fault) return [{ path, message: fault.message }];
-    const { tenant } = change;
-    if (tenant === undefined || tenantOf(definition, rule) === tenant) return [];
-    return [{ path, message: `the line is not one of the tenant \`${tenant}\` alone` }];
-  });
+    if (fault !== undefined) {
+      faults.push({ path, message: fault.message });
+    } else if (tenant !== undefined && tenantOf(definition, rule) !== tenant) {
+      faults.push({ path, message: `the line is not one of the tenant \`${tenant}\` alone` });
+    }
+  }
   if (faults.length === 0) return;
   const lines = faults.length === 1 ? 'a line does' : `${faults.length} lines do`;
   throw new InvalidRequest(`${lines} not fit the policy in force; nothing was changed`, faults);
@@ -168,13 +179,15 @@ function foreignFault(
   return 'its expression asks for roles of another tenant than that of the check';
 }
 
-function refuseForeign({ definition }: ActivePolicy, change: RuleChange): void {
+/** Pauses after each line. */
+function* refuseForeign({ definition }: ActivePolicy, change: RuleChange): Work<void> {
   const { callerTenant, tenant } = change;
   if (callerTenant === undefined) return;
   if (tenant !== undefined && tenant !== callerTenant) {
     throw new Forbidden(`the credential may not change rules of the tenant \`${tenant}\``);
   }
   for (const { path, rule } of eachLine(change)) {
+    yield;
     const message = foreignFault(definition, rule, callerTenant);
     if (message !== undefined) throw new Forbidden(`\`${path}\`: ${message}`);
   }

@@ -4,11 +4,14 @@ import type { Database, DatabaseTransaction } from '../platform/database.js';
 import type { ChangeQueue } from './change-queue.js';
 import { activeBundle, type BundleSummary } from './bundle-store.js';
 import type { CompiledBundle } from './compiled-bundle.js';
-import { installRules } from './install-rules.js';
+import { completeRules, writeRules } from './install-rules.js';
 import type { RuleCounts } from './bundle-rule-store.js';
-import { lockRules } from './rule-lock.js';
+import { lockBundles, lockRules } from './rule-lock.js';
 import { tenantOf } from './rule-tenant.js';
 import { stageRules } from './stage-rules.js';
+
+/** Milliseconds that a bundle waits for those before it, and for changes of rules, here and elsewhere. */
+const PATIENCE = 60_000;
 
 /** Another bundle is to become the active one. */
 export interface BundleChange {
@@ -33,7 +36,7 @@ export interface CommittedBundle {
   readonly changed: boolean;
 }
 
-/** Where a change of bundles is written. */
+/** Where changes of rules are written. */
 export interface BundleStores {
   readonly database: Database;
   readonly audit: Pick<AuditRecorder, 'write'>;
@@ -41,38 +44,60 @@ export interface BundleStores {
   readonly inQueue: ChangeQueue;
 }
 
+/** Where a change of bundles is committed. */
+export interface CommitStores extends BundleStores {
+  /** For what takes long. */
+  readonly lengthy: Database;
+  /** Where bundles wait for each other. */
+  readonly inBundleQueue: ChangeQueue;
+}
+
 /**
  * Commits a change of the active bundle: its rules, its revision and its audit event, or nothing.
- * Rules are sent before anybody must wait, and written while only other changes of rules wait; what
- * is done under the lock of the revisions, for which a key's revocation waits too, takes no time.
+ * What takes long, sending its rules and files and writing them, is done while only other bundles
+ * wait. Under the lock of the rules is done what admins left to do meanwhile, and under that of the
+ * revisions, for which a key's revocation waits too, a few statements: neither grows with the bundle.
  */
 export async function commitBundle(
-  { database, audit, inQueue }: BundleStores,
+  { lengthy, audit, inQueue, inBundleQueue }: CommitStores,
   change: BundleChange,
 ): Promise<CommittedBundle> {
   const { compiled } = change;
-  return database.transaction().execute(async (transaction) => {
+  const write = async (transaction: DatabaseTransaction): Promise<CommittedBundle> => {
     await stageRules(transaction, compiled.rules, (rule) => tenantOf(compiled, rule));
-    return inQueue(() => commitStaged(transaction, audit, change));
-  });
+    await lockBundles(transaction, { patience: PATIENCE });
+    const active = await activeBundle(transaction);
+    if (active !== undefined && change.isSame(active)) {
+      const revision = await latestRevision(transaction);
+      const changes = { added: 0, removed: 0 };
+      return { bundle: active.bundle, revision, changes, changed: false };
+    }
+    const bundle = await change.keep(transaction, active);
+    const changes = await writeRules(transaction, compiled);
+    const written = { bundle, changes, previous: active?.bundle ?? null };
+    return inQueue(() => commitWritten(transaction, audit, change, written), {
+      patience: PATIENCE,
+    });
+  };
+  return inBundleQueue(() => lengthy.transaction().execute(write), { patience: PATIENCE });
 }
 
-async function commitStaged(
+/** What was written of a bundle before the lock of the rules was taken. */
+interface WrittenBundle extends Pick<CommittedBundle, 'bundle' | 'changes'> {
+  /** The bundle that was active. */
+  readonly previous: number | null;
+}
+
+async function commitWritten(
   transaction: DatabaseTransaction,
   audit: BundleStores['audit'],
   change: BundleChange,
+  { bundle, changes, previous }: WrittenBundle,
 ): Promise<CommittedBundle> {
   const { kind, actor, commit, requestId, compiled } = change;
-  await lockRules(transaction);
-  const active = await activeBundle(transaction);
-  if (active !== undefined && change.isSame(active)) {
-    const revision = await latestRevision(transaction);
-    const changes = { added: 0, removed: 0 };
-    return { bundle: active.bundle, revision, changes, changed: false };
-  }
-  const bundle = await change.keep(transaction, active);
-  const changes = await installRules(transaction, compiled);
-  const detail = { name: compiled.name, previous: active?.bundle ?? null, ...changes };
+  await lockRules(transaction, { patience: PATIENCE });
+  await completeRules(transaction, compiled);
+  const detail = { name: compiled.name, previous, ...changes };
   const { revision } = await handOutRevision(transaction, async (revision) => {
     await change.activate(transaction, bundle, revision);
     await audit.write(transaction, {

@@ -12,7 +12,7 @@ import {
 } from './bundle-file-set.js';
 import { BUNDLE_FILE } from './bundle-settings.js';
 import {
-  compileDefinition,
+  compilingDefinition,
   type CompileOptions,
   type Definition,
   filesOf,
@@ -42,11 +42,11 @@ export function* compiling(given: BundleFiles, options: CompileOptions): Work<Co
   yield;
   const files = readableFiles(given);
   yield;
-  const reading = compileDefinition(files, options);
+  const reading = yield* compilingDefinition(files, options);
   const { definition } = reading;
   yield;
   const rules = yield* readRules(files, definition);
-  const tests = readTests(files);
+  const tests = yield* readTests(files);
   const warnings = [...unknownFiles(files, definition), ...reading.warnings, ...rules.warnings];
   const faults = fileFaults(given).concat(reading.faults, rules.faults, tests.faults);
   if (isFaulty(faults)) return { faults: inOrder(faults), warnings: inOrder(warnings) };
@@ -137,8 +137,12 @@ function tenantWarnings({ model }: Definition, { line, source }: BundleRule): Bu
   return [{ ...source, column: 1, message }];
 }
 
-function readTests(files: BundleFiles): { tests: BundleTest[]; faults: BundleFault[] } {
-  const parsed = filesOf(files, 'tests').map(([file, text]) => parseTests(file, text));
+function* readTests(files: BundleFiles): Work<{ tests: BundleTest[]; faults: BundleFault[] }> {
+  const parsed = [];
+  for (const [file, text] of filesOf(files, 'tests')) {
+    yield;
+    parsed.push(parseTests(file, text));
+  }
   return {
     tests: parsed.flatMap(({ tests }) => tests),
     faults: parsed.flatMap(({ faults }) => faults),

@@ -1,7 +1,8 @@
 import { type Model, type ModelFault, type ModelOptions, parseModel } from '../engine/model.js';
 import type { BundleFault } from '../errors.js';
-import { compileGovernanceFile } from '../governance/governance-file.js';
+import { compilingGovernanceFile } from '../governance/governance-file.js';
 import type { GovernanceRule } from '../governance/governance-rule.js';
+import type { Work } from '../platform/turns.js';
 import { pointerTo, type YamlDocument } from '../platform/yaml.js';
 import { compareBytes, type FileRole, roleOf } from './bundle-file-set.js';
 import {
@@ -42,9 +43,12 @@ export interface DefinitionReading {
   readonly warnings: readonly BundleFault[];
 }
 
-/** Compiles `bundle.yaml`, the model and the governance rules. */
-export function compileDefinition(files: BundleFiles, options: CompileOptions): DefinitionReading {
-  const { rules: governance, faults } = readGovernance(files);
+/** Compiles `bundle.yaml`, the model and the governance rules; pauses after each of these. */
+export function* compilingDefinition(
+  files: BundleFiles,
+  options: CompileOptions,
+): Work<DefinitionReading> {
+  const { rules: governance, faults } = yield* readGovernance(files);
   const read = readBundleFile(files);
   for (const fault of read.faults) faults.push(fault);
   const modelName = read.document?.model;
@@ -71,12 +75,15 @@ export function filesOf(files: BundleFiles, role: FileRole): [path: string, text
     .sort(([a], [b]) => compareBytes(a, b));
 }
 
-function readGovernance(files: BundleFiles): { rules: GovernanceRule[]; faults: BundleFault[] } {
+function* readGovernance(
+  files: BundleFiles,
+): Work<{ rules: GovernanceRule[]; faults: BundleFault[] }> {
   const rules: GovernanceRule[] = [];
   const faults: BundleFault[] = [];
   const taken = new Map<string, string>();
   for (const [file, text] of filesOf(files, 'governance')) {
-    const compiled = compileGovernanceFile(file, text);
+    const compiled = yield* compilingGovernanceFile(file, text);
+    yield;
     // One by one: a call takes only so many arguments.
     for (const rule of compiled.rules) rules.push(rule);
     for (const fault of compiled.faults) faults.push(fault);

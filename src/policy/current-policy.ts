@@ -3,9 +3,11 @@ import { type KeyRing, loadKeyRing } from '../identity/key-ring.js';
 import { type ChangeHead, headsAfter, LOG_START, type LogPlace } from '../platform/change-tail.js';
 import { type Clock, systemClock } from '../platform/clock.js';
 import type { Database } from '../platform/database.js';
+import { later, withinTime } from '../platform/later.js';
+import { inTurns } from '../platform/turns.js';
 import { activePolicyReader } from './active-policy.js';
 import { type BuiltPolicy, buildPolicy, type SnapshotSources } from './build-snapshot.js';
-import { followChanges, isFollowable, MAX_CHANGES } from './follow-changes.js';
+import { followable, followChanges, MAX_CHANGES } from './follow-changes.js';
 import { emptySnapshot, type Snapshot } from './snapshot.js';
 
 /** Milliseconds between two looks at the database when nothing tells of a change. */
@@ -155,18 +157,14 @@ class PolicyHolder implements CurrentPolicy {
     if (this.snapshot.revision >= revision) return this.snapshot;
     // A failure is logged and retried where it happens; here only the revision counts.
     this.catchUp().catch(() => undefined);
-    return new Promise((resolve) => {
-      const waiter: Waiter = {
-        revision,
-        done: (snapshot) => {
-          clearTimeout(timer);
-          this.#waiters.delete(waiter);
-          resolve(snapshot);
-        },
-      };
-      const timer = setTimeout(() => waiter.done(undefined), timeout);
-      this.#waiters.add(waiter);
-    });
+    const here = later<Snapshot | undefined>();
+    const waiter: Waiter = { revision, done: here.resolve };
+    this.#waiters.add(waiter);
+    try {
+      return await withinTime(here.promise, timeout, undefined);
+    } finally {
+      this.#waiters.delete(waiter);
+    }
   }
 
   async start(): Promise<void> {
@@ -244,20 +242,29 @@ class PolicyHolder implements CurrentPolicy {
     return isKnown ? this.snapshot.keys : loadKeyRing(this.#options.database);
   }
 
-  /** Takes changes into the snapshot one by one; false where the policy must be built anew. */
+  /**
+   * Takes changes into the snapshot one by one; false where the policy must be built anew. What came
+   * before a bundle is in force before that is built: a rule that is gone does not wait for it.
+   */
   async #follow(changes: readonly ChangeHead[] | undefined): Promise<boolean> {
     // What is being built has them all.
     if (this.#building !== undefined || changes === undefined) return false;
-    if (!isFollowable(changes)) return false;
+    const first = followable(changes);
+    // Of a log that is read for the first time, the part before the first bundle says nothing.
+    if (this.#place === LOG_START && first.length < changes.length) return false;
     const { database, metrics } = this.#options;
-    return followChanges(database, changes, (change, rules) => {
-      if (rules !== undefined) {
-        if (!this.snapshot.engine.apply(rules)) return false;
-        metrics?.snapshotIncrements.inc();
-      }
+    const isFollowed = await followChanges(database, first, async (change, rules) => {
+      const ready = rules && (await inTurns(this.snapshot.engine.preparing(rules)));
+      if (rules !== undefined && ready === undefined) return false;
+      // In one turn: whoever reads the revision has its rules.
+      ready?.commit();
       this.#swap({ ...this.snapshot, revision: change.revision }, change);
+      if (ready === undefined) return true;
+      metrics?.snapshotIncrements.inc();
+      await inTurns(ready.tidying());
       return true;
     });
+    return isFollowed && first.length === changes.length;
   }
 
   /** Builds the policy anew, unless that is under way: the look that takes it up sees to the rest. */

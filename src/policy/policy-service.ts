@@ -1,4 +1,6 @@
 import { NotFound } from '../errors.js';
+import type { Database } from '../platform/database.js';
+import { withinTime } from '../platform/later.js';
 import { activePolicyReader } from './active-policy.js';
 import {
   activateBundle,
@@ -10,7 +12,13 @@ import {
   validateBundle,
   type ValidatedBundle,
 } from './apply-bundle.js';
-import { type BundleSummary, findBundle, listBundles, type StoredBundle } from './bundle-store.js';
+import {
+  type BundleSummary,
+  findBundle,
+  listBundles,
+  sizeOfBundle,
+  type StoredBundle,
+} from './bundle-store.js';
 import { changeRules, type RuleChange, type RuleChangeResult } from './change-rules.js';
 import { createChangeQueue } from './change-queue.js';
 import type { BundleFiles } from './compiled-bundle.js';
@@ -25,11 +33,18 @@ export interface Page<Item> {
 }
 
 /** What the service is made of. */
-export interface PolicyServiceOptions extends Omit<ApplyOptions, 'inQueue'> {
+export interface PolicyServiceOptions
+  extends Omit<ApplyOptions, 'inQueue' | 'inBundleQueue' | 'lengthy'> {
+  /** For what takes long, bundles: `database` unless given. */
+  readonly lengthy?: Database;
   readonly current: Pick<CurrentPolicy, 'catchUp'>;
   /** Told of the revision of each change as soon as it is committed; must not throw. */
   onCommit?(revision: number): void;
 }
+
+/** Milliseconds that what is committed waits to decide here, before it is answered. */
+const RULES_PATIENCE = 4_000;
+const BUNDLE_PATIENCE = 60_000;
 
 /** Bundles and rules: everything that changes the policy goes through here. */
 export interface PolicyService {
@@ -46,6 +61,10 @@ export interface PolicyService {
   }): Promise<Page<BundleSummary>>;
   /** One bundle with its files. @throws NotFound */
   get(bundle: number): Promise<StoredBundle>;
+  /** How many bytes the files of a bundle hold together; 0 where there is no such bundle. */
+  sizeOf(bundle: number): Promise<number>;
+  /** Takes up a bundle that was committed elsewhere, so that this server answers by it. */
+  takeUp(revision: number): Promise<void>;
   /** The rules in force, in the engine's order. */
   listRules(query: RuleQuery): Promise<ListedRules>;
   /** @throws InvalidRequest, Forbidden, Conflict, OwnedByBundle */
@@ -54,38 +73,51 @@ export interface PolicyService {
 
 /** Makes the service that stores bundles and rules. */
 export function createPolicyService(options: PolicyServiceOptions): PolicyService {
-  const { database } = options;
+  const { database, lengthy = database } = options;
   const readActivePolicy = activePolicyReader();
-  const stores = { ...options, inQueue: createChangeQueue() };
+  const stores = {
+    ...options,
+    inQueue: createChangeQueue(),
+    inBundleQueue: createChangeQueue(),
+  };
 
-  /** So that this server answers by its own change at once; where it cannot, the holder retries. */
-  const takeUp = async (revision: number) => {
+  /**
+   * So that this server answers by its own change at once; where it cannot, the holder retries. What
+   * is committed is answered `patience` milliseconds later at most, whatever became of the policy.
+   */
+  const takeUp = async (revision: number, patience: number) => {
     options.onCommit?.(revision);
-    await options.current.catchUp().catch(() => undefined);
+    await withinTime(
+      options.current.catchUp().catch(() => undefined),
+      patience,
+      undefined,
+    );
   };
 
   return {
     async apply(request) {
-      const applied = await applyBundle(stores, request);
-      if (applied.changed) await takeUp(applied.revision);
+      const applied = await applyBundle({ ...stores, lengthy }, request);
+      if (applied.changed) await takeUp(applied.revision, BUNDLE_PATIENCE);
       return applied;
     },
-    validate: ({ files }) => validateBundle(options, files),
+    validate: ({ files }) => validateBundle({ ...options, lengthy }, files),
     async activate(request) {
       const activated = await activateBundle(
-        stores,
-        await storedBundle(options, request.bundle),
+        { ...stores, lengthy },
+        await storedBundle(lengthy, request.bundle),
         request,
       );
-      if (activated.changed) await takeUp(activated.revision);
+      if (activated.changed) await takeUp(activated.revision, BUNDLE_PATIENCE);
       return activated;
     },
     history: ({ after, limit }) => historyOf(options, after, limit),
-    get: (bundle) => storedBundle(options, bundle),
+    get: (bundle) => storedBundle(lengthy, bundle),
+    sizeOf: (bundle) => sizeOfBundle(database, bundle),
+    takeUp: (revision) => takeUp(revision, BUNDLE_PATIENCE),
     listRules: (query) => listRulesInForce(database, readActivePolicy, query),
     async changeRules(change) {
       const result = await changeRules({ ...stores, readActivePolicy }, change);
-      if (result.added + result.removed > 0) await takeUp(result.revision);
+      if (result.added + result.removed > 0) await takeUp(result.revision, RULES_PATIENCE);
       return result;
     },
   };
@@ -103,11 +135,13 @@ async function historyOf(
   return { items, next: bundles.length > limit && last ? String(last.bundle) : null };
 }
 
-async function storedBundle(
-  { database }: PolicyServiceOptions,
-  number: number,
-): Promise<StoredBundle> {
-  const stored = isBundleNumber(number) ? await findBundle(database, number) : undefined;
+async function storedBundle(lengthy: Database, number: number): Promise<StoredBundle> {
+  const stored = isBundleNumber(number)
+    ? await lengthy
+        .transaction()
+        .setAccessMode('read only')
+        .execute((transaction) => findBundle(transaction, number))
+    : undefined;
   if (stored === undefined) throw new NotFound(`there is no bundle \`${number}\``);
   return stored;
 }

@@ -57,14 +57,17 @@ export function* unknownRoleWarnings(
     if (role !== undefined) given.add(role);
   }
   const deciding = new Set<string>([...given, ...SYSTEM_ROLES]);
-  return governance.flatMap((rule) => [
-    ...unknown(approverRoles(rule), deciding).map((role) =>
-      faultAt(rule, `no rule of the bundle knows the approver role \`${role}\``),
-    ),
-    ...unknown(subjectRoles(rule), given).map((role) =>
-      faultAt(rule, `no rule of the bundle knows the role \`${role}\``),
-    ),
-  ]);
+  const warnings: BundleFault[] = [];
+  for (const rule of governance) {
+    yield;
+    for (const role of unknown(approverRoles(rule), deciding)) {
+      warnings.push(faultAt(rule, `no rule of the bundle knows the approver role \`${role}\``));
+    }
+    for (const role of unknown(subjectRoles(rule), given)) {
+      warnings.push(faultAt(rule, `no rule of the bundle knows the role \`${role}\``));
+    }
+  }
+  return warnings;
 }
 
 function usesOfRoles(rule: GovernanceRule): string[] {

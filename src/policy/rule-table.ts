@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import type { RuleLine } from '../vocabulary.js';
 
-/** Rules sent or fetched by one statement. */
-export const BATCH = 5_000;
+/** Rules sent or fetched by one statement: digesting and reading them is work of one turn. */
+export const BATCH = 1_000;
 
 /** Gives the tenant of a rule, as the column `tenant` keeps it. */
 export type TenantOf = (rule: RuleLine) => string | undefined;

@@ -54,13 +54,13 @@ describe('the backlog of the audit', () => {
   it('slows down who adds many at a time faster than they are written, and refuses nobody', async () => {
     const { written, most } = await addInBursts({ limits: { events: 500 }, characters: 1 });
     assert.equal(written, 2_000);
-    assert.ok(most <= 230, `${most} were held`);
+    assert.ok(most <= 300, `${most} were held`);
   });
 
   it('slows down who adds large ones, and refuses nobody', async () => {
     const limits = { batch: 1_000, batchCharacters: 10_000, characters: 400_000 };
     const { written, most } = await addInBursts({ limits, characters: 1_000 });
     assert.equal(written, 2_000);
-    assert.ok(most <= 230, `${most} were held`);
+    assert.ok(most <= 300, `${most} were held`);
   });
 });

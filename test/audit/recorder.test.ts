@@ -9,6 +9,7 @@ import {
 } from '../../src/audit/recorder.js';
 import { Unavailable } from '../../src/errors.js';
 import { connectDatabase } from '../../src/platform/database.js';
+import { goDeaf } from '../support/busy.js';
 import { type TestDatabase, testDatabase } from '../support/database.js';
 
 const NOW = Date.parse('2026-11-22T12:00:00Z');
@@ -351,6 +352,14 @@ describe('the audit recorder', () => {
     await audit.flush();
     assert.deepEqual(await subjects(), ['hangs']);
     assert.equal(audit.pending, 0);
+  });
+
+  it('takes a commit for one that came while this process was too busy to read it', async () => {
+    const audit = recorder('strict', { limits: { patience: 200 } });
+    const recorded = audit.record(decision('meanwhile'));
+    await goDeaf(500);
+    await recorded;
+    assert.deepEqual(await subjects(), ['meanwhile']);
   });
 
   it('goes on after its connections were killed', async () => {

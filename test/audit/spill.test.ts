@@ -19,9 +19,9 @@ import { createLogger } from '../../src/platform/log.js';
 /** The longest that an owner may leave its files unmarked, and more. */
 const LONG = 60_000;
 
-function row(id: string, events = 1): StoredRow {
+function row(id: string, count = 1): StoredRow {
   const values = COLUMNS.map(([name]) => (name === 'id' ? id : null));
-  return { events: { length: events }, values };
+  return { count, values };
 }
 
 function logged(line: string): { level: string; message: string } {
@@ -94,7 +94,7 @@ describe('the spill of the audit', () => {
     await kept.append([row('c')]);
     assert.equal(kept.waits, true);
     const counts: number[] = [];
-    await kept.replay(async (rows) => void counts.push(...rows.map(({ events }) => events.length)));
+    await kept.replay(async (rows) => void counts.push(...rows.map(({ count }) => count)));
     assert.deepEqual(counts, [1, 100, 1]);
     assert.equal(kept.waits, false);
     assert.deepEqual(await files(), []);

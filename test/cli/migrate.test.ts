@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { sql } from 'kysely';
 import { commandLine } from '../support/command-line.js';
 import { type TestDatabase, testDatabase } from '../support/database.js';
 
@@ -29,5 +30,24 @@ describe('countersign migrate', () => {
     assert.equal(ran.exitCode, 1);
     assert.match(ran.stderr, /^error: .*ECONNREFUSED/);
     assert.ok(!ran.stderr.includes('s3cret'));
+  });
+
+  it('leaves a schema of a newer version alone, and says what to do', async () => {
+    await sql`INSERT INTO countersign_migrations (name, timestamp) VALUES ('9001-later', 'now')`.execute(
+      database.database,
+    );
+    for (const direction of ['up', 'down']) {
+      const { exitCode, stderr } = await run(direction);
+      assert.equal(exitCode, 2, stderr);
+      assert.match(
+        stderr,
+        /^error: the database `countersign_test_\w+` belongs to a newer version/,
+      );
+      assert.match(stderr, /`9001-later`.*start that version or a later one/);
+    }
+    await sql`DELETE FROM countersign_migrations WHERE name = '9001-later'`.execute(
+      database.database,
+    );
+    assert.equal((await run('up')).stdout, 'nothing to do\n');
   });
 });

@@ -56,9 +56,9 @@ describe('the Dockerfile', () => {
   });
 
   it('starts the program that npm would, without a shell, so that signals reach it', () => {
-    const { bin } = JSON.parse(textOf('package.json')) as { bin: { countersign: string } };
-    assert.deepEqual(JSON.parse(only('ENTRYPOINT')), ['node', bin.countersign]);
-    assert.deepEqual(JSON.parse(only('CMD')), ['serve']);
+    const { scripts } = JSON.parse(textOf('package.json')) as { scripts: { start: string } };
+    const command: unknown[] = [...JSON.parse(only('ENTRYPOINT')), ...JSON.parse(only('CMD'))];
+    assert.deepEqual(['exec', ...command], scripts.start.split(' '));
     assert.equal(only('STOPSIGNAL'), 'SIGTERM');
   });
 

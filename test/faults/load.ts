@@ -177,7 +177,10 @@ class Asker {
     try {
       const reply = await node.call('POST', path, body);
       this.#journal.add({ ...reply, node, kind, readings, least });
-      if (reply.status === 200) this.#seen.set(node, Number(reply.body['revision']));
+      // Of a change that it made a server tells the revision to ask for: with its stores at hand it has
+      // that itself by then.
+      const hasIt = kind !== 'write' || !this.#world.isLosable;
+      if (reply.status === 200 && hasIt) this.#seen.set(node, Number(reply.body['revision']));
       return reply;
     } catch (error) {
       const { message, cause } = error as Error;

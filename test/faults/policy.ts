@@ -2,7 +2,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 /** Checks in a day that the resource of that name lets through, all servers together. */
-export const LIMITS = { scarce: 1_000, ample: 1_000_000 } as const;
+export const LIMITS = { scarce: 1_000, shaky: 1_000, ample: 1_000_000 } as const;
 
 /** Writes the bundle that every server starts with: one tenant, a member, an approver, two quotas. */
 export async function writePolicy(folder: string, tenant: string): Promise<void> {
@@ -20,6 +20,11 @@ export async function writePolicy(folder: string, tenant: string): Promise<void>
     kind: rate-limit
     match: {resources: ["quota:scarce"]}
     limits: [{per: day, count: ${LIMITS.scarce}}]
+    key: resource
+  - id: shaky
+    kind: rate-limit
+    match: {resources: ["quota:shaky"]}
+    limits: [{per: day, count: ${LIMITS.shaky}}]
     key: resource
   - id: ample
     kind: rate-limit

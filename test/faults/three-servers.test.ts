@@ -12,7 +12,7 @@ const READERS = 6;
 for (const use of ['shared', 'none'] as const) {
   const where = use === 'none' ? 'without Redis' : 'with Redis';
   describe(`three servers ${where} (seed ${SEED})`, function () {
-    this.timeout(30_000);
+    this.timeout(120_000);
     let world: World;
     let oracle: Oracle;
     const checkOf = (resource: string, action: string, subject = 'sam') => ({
@@ -131,11 +131,37 @@ for (const use of ['shared', 'none'] as const) {
         }
       };
       await Promise.all(Array.from({ length: 60 }, client));
-      // What a store took too long to say may have been counted: it is missing, and never too much.
+      // What Postgres took too long to say may have been counted: it is missing, and never too much.
       const { allowed, rate_limited, unavailable } = counted;
       const missing = LIMITS.scarce - allowed;
       assert.ok(missing >= 0 && missing <= unavailable, JSON.stringify(counted));
       assert.equal(allowed + rate_limited + unavailable, 1_200, JSON.stringify(counted));
+    });
+
+    it('let 60 clients together have exactly that from a Redis that is often late', async function () {
+      if (world.redis === undefined) return this.skip();
+      const { proxy } = world.redis;
+      const random = randomOf(SEED);
+      const check = checkOf('quota:shaky', 'use');
+      const counted = { allowed: 0, rate_limited: 0, unavailable: 0 };
+      const ask = async (index: number): Promise<void> => {
+        const { status, body } = await nodeAt(index).call('POST', '/check', check);
+        assert.ok(status === 200 || status === 503, JSON.stringify(body));
+        counted[(body['reason'] ?? body['code']) as keyof typeof counted] += 1;
+      };
+      // In each direction, of the 50 ms that there are for an answer: at first too much, then in spells.
+      const isLate = () =>
+        counted.unavailable <= 100 || Math.floor(performance.now() / 150) % 3 === 0;
+      proxy.slow(() => (isLate() ? 30 : 0) + random.below(11));
+      const client = async (_: unknown, index: number): Promise<void> => {
+        // What was late goes back, and is for somebody else: in the end all of it was had.
+        for (let asked = 0; counted.allowed < LIMITS.shaky; asked += 1) await ask(index + asked);
+      };
+      await Promise.all(Array.from({ length: 60 }, client));
+      proxy.slow(0);
+      for (let asked = 0; asked < 30; asked += 1) await ask(asked);
+      assert.equal(counted.allowed, LIMITS.shaky, JSON.stringify(counted));
+      assert.ok(counted.unavailable > 100, 'many were late');
     });
 
     it('let one of a hundred have a grant for one use, whichever server is asked', async () => {
@@ -148,6 +174,10 @@ for (const use of ['shared', 'none'] as const) {
         // The approver's key counts once this server has heard of it.
         await until(async () => (await node.call('POST', path, {}, approver.key)).status === 200);
         const answers = await askAll(100, check);
+        // A machine that is slow may keep all of them waiting for too long: one asks again.
+        if (answers.every(({ status }) => status === 503)) {
+          answers.push(await insist(() => node.call('POST', '/check', check)));
+        }
         const reasons = answers.map(({ body }) => body['reason'] ?? body['code']);
         const known = new Set(['granted', 'approval_required', 'unavailable']);
         assert.deepEqual(

@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
-import { compileGovernanceFile } from '../../src/governance/governance-file.js';
+import {
+  compileGovernanceFile,
+  compilingGovernanceFile,
+} from '../../src/governance/governance-file.js';
 import type { GovernanceRule } from '../../src/governance/governance-rule.js';
 
 const FILE = 'governance/rules.yaml';
@@ -443,5 +446,19 @@ rules:
       [9, 27],
       [9, 39],
     ]);
+  });
+
+  it('is compiled in many short steps, and comes to the same', () => {
+    const rule = (at: number) =>
+      `  - {id: r${at}, kind: require-comment, match: {actions: [a${at}]}, comment: {min_length: 1}}\n`;
+    const text = `rules:\n${Array.from({ length: 50 }, (_, at) => rule(at)).join('')}`;
+    const work = compilingGovernanceFile(FILE, text);
+    let steps = 0;
+    let step = work.next();
+    for (; step.done !== true; step = work.next()) steps += 1;
+    const { rules, ids, faults } = step.value;
+    assert.deepEqual([rules.length, ids.size, faults], [50, 50, []]);
+    // Reading it, its shape, its ids and its rules, each in a step a rule.
+    assert.ok(steps >= 4 * 50, `it paused ${steps} times`);
   });
 });

@@ -415,6 +415,26 @@ describe('the HTTP server', () => {
     }
   });
 
+  describe('what does not end', () => {
+    it('is answered all the same: try again, or look whether it was done', async function () {
+      this.timeout(15_000);
+      const never = (): Promise<never> => new Promise(() => {});
+      const slow = createApp({ ...services, keys: { create: never, list: never, revoke: never } });
+      await new Promise<void>((resolve) => slow.listen(0, '127.0.0.1', resolve));
+      const url = `http://127.0.0.1:${(slow.address() as AddressInfo).port}/v1/keys`;
+      const body = JSON.stringify({ name: 'x', roles: [] });
+      const [look, change] = await Promise.all([
+        fetch(url, { headers: JSON_HEADERS }),
+        fetch(url, { method: 'POST', headers: JSON_HEADERS, body }),
+      ]);
+      assert.deepEqual([look.status, change.status], [503, 503]);
+      assert.equal(change.headers.get('retry-after'), '1');
+      assert.match(((await look.json()) as Problem).detail, /try again/);
+      assert.match(((await change.json()) as Problem).detail, /look whether it did/);
+      await new Promise((resolve) => slow.close(resolve));
+    });
+  });
+
   describe('queries', () => {
     for (const [query, path] of [
       ['unknown=1', '/unknown'],

@@ -91,6 +91,14 @@ describe('closing the server', () => {
     assert.equal(server.listening, false);
   });
 
+  it('lets what takes too long be given up with an answer', async () => {
+    const { server, port, isAsked, answer } = await serverThatWaits();
+    const pending = sendRaw(port, `${HEAD}Content-Length: 2\r\n\r\n{}`);
+    await isAsked;
+    await closeGently(server, async () => answer());
+    assert.equal((await pending).status, 200);
+  });
+
   it('does not wait for connections that only stand open', async () => {
     const { server, port } = await serverThatWaits();
     const idle = connect(port, '127.0.0.1');

@@ -168,6 +168,16 @@ describe('the key service', () => {
       assert.deepEqual(await ids(root), [id]);
     });
 
+    it('is answered although reading the policy again does not end', async function () {
+      this.timeout(10_000);
+      const hanging = createKeyService({
+        ...options,
+        current: { ...options.current, catchUp: () => new Promise(() => {}) },
+      });
+      const { id } = await hanging.create(root, { name: 'x', roles: [] });
+      assert.deepEqual(await ids(root), [id]);
+    });
+
     for (const role of SYSTEM_ROLES) {
       const allowed = role === 'platform_admin' || role === 'tenant_admin';
       it(`is ${allowed ? 'for' : 'not for'} a ${role}`, async () => {

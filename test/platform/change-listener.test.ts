@@ -4,6 +4,7 @@ import { listenForChanges } from '../../src/platform/change-listener.js';
 import type { StopListening } from '../../src/platform/keep-listening.js';
 import { type TestDatabase, testDatabase } from '../support/database.js';
 import { postgresProxy, type TcpProxy } from '../support/tcp-proxy.js';
+import { until } from '../support/until.js';
 
 describe('listening for changes', () => {
   let db: TestDatabase;
@@ -77,6 +78,32 @@ describe('listening for changes', () => {
     await proxy.mend();
     await toldOf(undefined);
     await toldOf(await change());
+  });
+
+  it('notices a connection that went silent, and connects again', async () => {
+    const { proxy: silent, url } = await postgresProxy(db.url);
+    const said: string[] = [];
+    const opened: number[] = [];
+    const stopOther = await listenForChanges({
+      url,
+      silence: 20,
+      log: { warn: () => said.push('away'), info: () => said.push('back') },
+      onMessage() {},
+      onOpen: () => opened.push(said.length),
+    });
+    silent.stall();
+    await until(
+      async () => said,
+      ([word]) => word === 'away',
+    );
+    await silent.mend();
+    await until(
+      async () => opened,
+      ({ length }) => length === 2,
+    );
+    assert.deepEqual(said, ['away', 'back']);
+    await stopOther();
+    await silent.cut();
   });
 
   it('ends though the other side went silent', async () => {

@@ -93,6 +93,29 @@ describe('the settings', () => {
     assert.deepEqual([port, audit, metricsPublic, drainMs, workers], [8080, 'off', true, 5_000, 2]);
   });
 
+  it('come from the file, below what their names begin with, or with a dot', async () => {
+    await file(
+      'limits:\n  on_redis_loss: deny\npolicy.max_staleness: 1m\naudit: {spill_max: 1MiB}\n',
+    );
+    const { limitsOnRedisLoss, maxStalenessMs, auditSpillMax } = loadConfig({}, cwd);
+    assert.deepEqual([limitsOnRedisLoss, maxStalenessMs, auditSpillMax], ['deny', 60_000, 1 << 20]);
+  });
+
+  it('tell the faults of those, too, at their places', async () => {
+    await file(
+      'limits:\n  on_redis_loss: never\n  on_loss: deny\nlimits.on_redis_loss: deny\npolicy: {}\n',
+    );
+    assert.deepEqual(
+      faultsOf({}).map((fault) => fault.split(';')[0]),
+      [
+        `${CONFIG_FILE}:2:18: \`limits.on_redis_loss\` must be \`local\`, \`deny\` or \`allow\`, not \`never\``,
+        `${CONFIG_FILE}:3:3: unknown setting \`limits.on_loss\``,
+        `${CONFIG_FILE}:4:1: \`limits.on_redis_loss\` and \`limits.on_redis_loss\` are the same setting`,
+        `${CONFIG_FILE}:5:1: unknown setting \`policy\``,
+      ],
+    );
+  });
+
   it('of the environment win over those of the file', async () => {
     await file('port: 8080\naudit: strict\n');
     const { port, audit } = loadConfig({ PORT: '9090' }, cwd);

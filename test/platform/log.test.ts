@@ -33,6 +33,17 @@ describe('the log', () => {
     assert.ok(!('client' in err));
   });
 
+  it('names the command of Redis that failed, without what was sent along, in errors within errors too', () => {
+    const { log, lines } = recordedLog();
+    const command = { name: 'auth', args: ['hunter2'] };
+    const refused = Object.assign(new Error('WRONGPASS'), { command });
+    log.warn({ err: refused }, 'x');
+    log.warn({ err: Object.assign(new Error('all failed'), { lastNodeError: refused }) }, 'x');
+    log.warn({ err: new AggregateError([refused], 'all failed') }, 'x');
+    for (const line of lines) assert.match(line, /WRONGPASS.*"command":"auth"/);
+    assert.doesNotMatch(lines.join(''), /hunter2/);
+  });
+
   it('leaves out what is below its level', () => {
     const { log, lines } = recordedLog('warn');
     log.info('quiet');

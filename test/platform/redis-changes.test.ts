@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import { writeMessage } from '../../src/platform/change-message.js';
 import { type ChangeWatcher, createChangeWatcher } from '../../src/platform/change-watcher.js';
 import { createLogger } from '../../src/platform/log.js';
 import { listenOnRedis, type RedisListener } from '../../src/platform/redis-changes.js';
+import { keepBusy } from '../support/busy.js';
 import { startFakeRedis } from '../support/fake-redis.js';
 import { type TestRedis, testRedis } from '../support/redis.js';
 import { type TcpProxy, tcpProxy } from '../support/tcp-proxy.js';
@@ -211,6 +213,21 @@ describe('changes told through Redis', () => {
     follower.committed = 8;
     await follower.proxy.mend();
     await follower.until(({ revision, opened }) => revision === 8 && opened > 1);
+  });
+
+  it('are listened for on, on the same connection, by a process that was busy for long', async () => {
+    const follower = await follow({ silence: 200 });
+    const { proxy } = follower;
+    // So that its question is under way while it is busy.
+    proxy.slow(20);
+    for (let round = 1; round <= 4; round += 1) {
+      await delay(10);
+      keepBusy(300);
+    }
+    follower.committed = 1;
+    await tell(1);
+    await follower.until(({ revision }) => revision === 1);
+    assert.deepEqual([follower.opened, proxy.connections, lines], [1, 1, []]);
   });
 
   it('come by any node of a cluster: another is asked where one is away', async () => {

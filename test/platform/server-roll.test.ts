@@ -25,14 +25,25 @@ describe('the roll of servers', () => {
 
   it('counts the servers that have called, and one before any has', async () => {
     const [one, two] = [enter(), enter()];
-    assert.equal(one.count, 1);
+    assert.equal(one.standing.count, 1);
     await one.call();
     await two.call();
-    assert.equal(two.count, 2);
+    assert.equal(two.standing.count, 2);
     await one.call();
-    assert.equal(one.count, 2);
+    assert.equal(one.standing.count, 2);
     await one.leave();
     await two.leave();
+  });
+
+  it('gives each a place of its own', async () => {
+    const servers = [enter(), enter(), enter()];
+    for (const server of [...servers, ...servers]) await server.call();
+    const standings = servers.map(({ standing }) => standing);
+    assert.deepEqual(
+      standings.sort((a, b) => a.place - b.place),
+      [0, 1, 2].map((place) => ({ count: 3, place })),
+    );
+    for (const server of servers) await server.leave();
   });
 
   it('forgets a server that left or fell silent, after a few more calls', async () => {
@@ -44,9 +55,10 @@ describe('the roll of servers', () => {
     const counts: number[] = [];
     for (let i = 0; i < 3; i += 1) {
       await stays.call();
-      counts.push(stays.count);
+      counts.push(stays.standing.count);
     }
     assert.deepEqual(counts, [2, 2, 1]);
+    assert.equal(stays.standing.place, 0);
     await stays.leave();
   });
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { isAway, isStoreFailure } from '../../src/platform/store-failure.js';
+import { isAway, isStoreFailure, isUndone } from '../../src/platform/store-failure.js';
 
 /** Replies of a Redis that cannot count just now, as it writes them. */
 const REFUSALS = [
@@ -12,6 +12,7 @@ const REFUSALS = [
   'TRYAGAIN Multiple keys request during rehashing of slot',
   'MISCONF Redis is configured to save RDB snapshots, but it is currently unable to persist to disk.',
   'NOREPLICAS Not enough good replicas to write.',
+  "ERR Error running script (call to f_862b662f): @user_script:22: @user_script: 22: -READONLY You can't write against a read only replica.",
 ];
 
 describe('what counts as a failure of a store', () => {
@@ -26,6 +27,27 @@ describe('what counts as a failure of a store', () => {
     for (const reply of ['ERR wrong number of arguments', 'WRONGTYPE Operation against a key']) {
       assert.equal(isStoreFailure(new Error(reply)), false, reply);
     }
+  });
+});
+
+describe('what a Redis certainly did not do', () => {
+  it('is what it refused, and what was not sent', () => {
+    const unsent = [
+      "Stream isn't writeable and enableOfflineQueue options is false",
+      "Cluster isn't ready and enableOfflineQueue options is false",
+    ];
+    for (const message of [...REFUSALS, ...unsent]) {
+      assert.equal(isUndone(new Error(message)), true, message);
+      assert.equal(isAway(new Error(message)), true, message);
+    }
+  });
+
+  it('is nothing that it was sent, and gave no answer to', () => {
+    const lost = [
+      'Connection is closed.',
+      'Reached the max retries per request limit (which is 0).',
+    ];
+    for (const message of lost) assert.equal(isUndone(new Error(message)), false, message);
   });
 });
 

@@ -33,4 +33,17 @@ describe('the queue of changes', () => {
     await Promise.all(waiting);
     assert.equal(await inQueue(async () => 'in'), 'in');
   });
+
+  it('refuses whoever waits for too long, and does nothing of that', async () => {
+    const inQueue = createChangeQueue();
+    let open = (): void => {};
+    const first = inQueue(() => new Promise<void>((resolve) => void (open = resolve)));
+    const done: string[] = [];
+    const late = inQueue(async () => void done.push('late'), { patience: 1 });
+    const patient = inQueue(async () => void done.push('patient'));
+    await assert.rejects(late, /nothing was changed/);
+    open();
+    await Promise.all([first, patient]);
+    assert.deepEqual(done, ['patient']);
+  });
 });

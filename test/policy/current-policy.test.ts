@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { sql } from 'kysely';
 import { commitChange } from '../../src/platform/change-log.js';
 import {
@@ -8,6 +9,8 @@ import {
 } from '../../src/policy/current-policy.js';
 import type { RuleLine } from '../../src/vocabulary.js';
 import { connectDatabase } from '../../src/platform/database.js';
+import { nothing } from '../../src/platform/turns.js';
+import { goDeaf } from '../support/busy.js';
 import { postgresProxy } from '../support/tcp-proxy.js';
 import { buildInPlaceEngine } from './in-place-engine.js';
 import { ask, bundleOf, type PolicyFixture, policyFixture, silentLog } from './support.js';
@@ -106,6 +109,42 @@ describe('the policy in force', () => {
     assert.equal(counts.builds, 1);
   });
 
+  it('takes a large change in many turns, and shows it whole in one, with its revision', async () => {
+    const { current } = fixture;
+    const before = current.snapshot.revision;
+    const lines = Array.from({ length: 10_000 }, (_, at): RuleLine => {
+      if (at % 2 === 0) return ['g', `user-${at}`, 'editor', 'acme'];
+      return ['p', `user-${at}`, 'acme', `document:${at}/*`, 'write', 'allow'];
+    });
+    /** What each turn of the event loop saw: the revision, and whether lines of each kind count. */
+    const seen: unknown[] = [];
+    const look = (): void => {
+      const { engine, revision } = current.snapshot;
+      const may = (at: number) =>
+        engine.decide(ask('acme', `user-${at}`, 'write', `document:${at}/x`)).effect === 'allow';
+      seen.push([revision, may(0), may(1), may(9_998), may(9_999), engine.size].join(' '));
+    };
+    const watch = async (change: Promise<unknown>): Promise<void> => {
+      let isOver = false;
+      void change.finally(() => (isOver = true));
+      while (!isOver) {
+        await nextTurn();
+        look();
+      }
+    };
+    await watch(fixture.service.changeRules({ add: lines, remove: [], actor: 'root' }));
+    await watch(fixture.service.changeRules({ add: [], remove: lines, actor: 'root' }));
+    const without = 'false false false false 2';
+    assert.deepEqual(
+      [...new Set(seen)],
+      [
+        `${before} ${without}`,
+        `${before + 1} true true true true 10002`,
+        `${before + 2} ${without}`,
+      ],
+    );
+  });
+
   it('swaps snapshots whole where a bundle comes: who holds one sees it unchanged', async () => {
     await other.start();
     const held = other.snapshot;
@@ -134,7 +173,7 @@ describe('the policy in force', () => {
   it('reads all rules again where the engine cannot take a change', async () => {
     const stubborn: NonNullable<CurrentPolicyOptions['buildEngine']> = (model) => {
       const { add: addRule, build } = buildInPlaceEngine(model);
-      return { add: addRule, build: () => ({ ...build(), apply: () => false }) };
+      return { add: addRule, build: () => ({ ...build(), preparing: () => nothing() }) };
     };
     other = follower({ buildEngine: stubborn });
     await other.start();
@@ -310,6 +349,14 @@ describe('the policy in force', () => {
     await other.start();
     await add(BOB);
     assert.equal((await other.waitFor(2, 10_000))?.revision, 2);
+  });
+
+  it('takes a revision that came while this process was too busy to read it', async () => {
+    await other.start();
+    await add(BOB);
+    const waiting = other.waitFor(2, 200);
+    await goDeaf(500);
+    assert.equal((await waiting)?.revision, 2);
   });
 
   it('gives up waiting in time, and when it is stopped', async () => {

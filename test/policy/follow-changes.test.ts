@@ -183,6 +183,46 @@ describe('following changes', () => {
     await follower.stop();
   });
 
+  it('takes up what came before a bundle before that is read, and what came after it right after', async () => {
+    const [alice, bob, carol]: readonly RuleLine[] = [
+      ['g', 'alice', 'editor', 'acme'],
+      ['g', 'bob', 'editor', 'acme'],
+      ['g', 'carol', 'editor', 'acme'],
+    ];
+    assert.ok(alice && bob && carol, 'there are three lines');
+    const { service, db } = fixture;
+    const admin = (add: RuleLine[], remove: RuleLine[]) =>
+      service.changeRules({ add, remove, actor: 'root' });
+    const p = 'p, editor, acme, document:*, write, allow';
+    await service.apply({ files: bundleOf(p), actor: 'root' });
+    await admin([alice, bob], []);
+    const follower = holder(buildInPlaceEngine);
+    await follower.start();
+
+    await admin([], [alice]);
+    await service.apply({ files: bundleOf(`${p}\n${carol.join(', ')}`), actor: 'root' });
+    const blocker = await db.pool.connect();
+    await blocker.query('BEGIN; LOCK TABLE bundle_files IN ACCESS EXCLUSIVE MODE');
+    const caughtUp = follower.catchUp();
+    await until(async () => {
+      const { rows } = await db.pool.query(WAITING_LOCKS);
+      return rows.length > 0;
+    });
+    assert.equal(follower.snapshot.revision, 3);
+    assert.deepEqual(linesOf(follower), [p.split(', '), bob]);
+    assert.equal(await follower.waitFor(4, 1), undefined);
+
+    await blocker.query('COMMIT');
+    blocker.release();
+    await admin([], [bob]);
+    await service.apply({ files: bundleOf(p), actor: 'root' });
+    await caughtUp;
+    await follower.catchUp();
+    assert.equal(follower.snapshot.revision, 6);
+    assert.deepEqual(linesOf(follower), [p.split(', ')]);
+    await follower.stop();
+  });
+
   it('keeps keys current, and loses no change, while rules are read for a long time', async () => {
     const files = (name: string) => bundleOf(`g, ${name}, editor, acme\n`);
     const { service, db } = fixture;

@@ -2,6 +2,7 @@ import type { EngineBuilder } from '../../src/engine/create-engine.js';
 import type { Engine, RuleDifference } from '../../src/engine/engine.js';
 import type { Model } from '../../src/engine/model.js';
 import { createReferenceEngine } from '../../src/engine/reference-engine.js';
+import { nothing } from '../../src/platform/turns.js';
 import type { RuleLine } from '../../src/vocabulary.js';
 
 /** An engine that shows the rules that it holds, in its order. */
@@ -41,6 +42,10 @@ function inPlaceEngine(model: Model, rules: readonly RuleLine[]): OpenEngine {
       }
       engine = createReferenceEngine(model, held.values());
       return true;
+    },
+    // oxlint-disable-next-line require-yield
+    *preparing(difference) {
+      return { commit: () => void this.apply(difference), tidying: nothing };
     },
   };
 }

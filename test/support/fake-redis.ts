@@ -6,6 +6,9 @@ export interface FakeRedis {
   readonly port: number;
   /** Names of the commands received, in order. */
   readonly received: string[];
+  /** Answers nothing any more, until it is to speak again. */
+  fallSilent(): void;
+  speak(): void;
   /** Breaks every connection. */
   breakConnections(): void;
   close(): Promise<void>;
@@ -20,6 +23,7 @@ const GREETINGS: Readonly<Record<string, string>> = {
 export async function startFakeRedis(port = 0): Promise<FakeRedis> {
   const received: string[] = [];
   const sockets = new Set<Socket>();
+  let silent = false;
   const server = createServer((socket) => {
     sockets.add(socket);
     socket.on('error', () => undefined);
@@ -27,7 +31,8 @@ export async function startFakeRedis(port = 0): Promise<FakeRedis> {
     socket.on('data', (data) => {
       for (const [, name = ''] of data.toString().matchAll(/\*\d+\r\n\$\d+\r\n(\w+)\r\n/g)) {
         received.push(name.toUpperCase());
-        if (name.toUpperCase() !== 'GET') socket.write(GREETINGS[name.toUpperCase()] ?? '+OK\r\n');
+        if (silent || name.toUpperCase() === 'GET') continue;
+        socket.write(GREETINGS[name.toUpperCase()] ?? '+OK\r\n');
       }
     });
   });
@@ -39,6 +44,12 @@ export async function startFakeRedis(port = 0): Promise<FakeRedis> {
   return {
     port: (server.address() as AddressInfo).port,
     received,
+    fallSilent() {
+      silent = true;
+    },
+    speak() {
+      silent = false;
+    },
     breakConnections,
     async close() {
       const closed = once(server, 'close');

@@ -1,4 +1,5 @@
 import { Agent, request } from 'node:http';
+import { setTimeout as delay } from 'node:timers/promises';
 
 /** One answer over HTTP, and whether the connection ends with it. */
 export interface Reply {
@@ -37,6 +38,17 @@ export function ask(
     sent.on('error', reject);
     sent.end(body === undefined ? undefined : JSON.stringify(body));
   });
+}
+
+/** Asks again after each 503, as a client does that a slow machine keeps waiting; says how often. */
+export async function askUntilAnswered(
+  ...asked: Parameters<typeof ask>
+): Promise<Reply & { readonly refusals: number }> {
+  for (let refusals = 0; ; refusals += 1) {
+    const reply = await ask(...asked);
+    if (reply.status !== 503) return { ...reply, refusals };
+    await delay(100);
+  }
 }
 
 /** Requests without a pause over connections that are used again for as long as the server lets them. */

@@ -16,6 +16,7 @@ export interface TestRedis {
 /** A Redis that a test may kill: on a port of its own, with nothing on disk. */
 export interface RedisServer {
   readonly url: string;
+  readonly port: number;
   /** Ends it as a crash would; what it held is gone. */
   kill(): Promise<void>;
   /** Starts it again on the same port. */
@@ -48,11 +49,22 @@ export async function testRedis(): Promise<TestRedis | undefined> {
   return undefined;
 }
 
-/** Starts a Redis; undefined where `redis-server` is not installed. */
-export async function startRedisServer(): Promise<RedisServer | undefined> {
+/**
+ * Starts a Redis; undefined where `redis-server` is not installed. `settings` are as on its command line,
+ * in the place of `--port PORT`; `url` is the one without TLS.
+ */
+export async function startRedisServer({
+  port,
+  settings,
+}: {
+  readonly port?: number;
+  readonly settings?: readonly string[];
+} = {}): Promise<RedisServer | undefined> {
   const folder = await mkdtemp(join(tmpdir(), 'countersign-redis-'));
-  const port = await freePort();
-  let running = await runRedis(folder, port);
+  const own = port ?? (await freePort());
+  const given = settings ?? ['--port', String(own)];
+  const run = () => runRedis([...given, '--bind', '127.0.0.1', '--save', '', '--dir', folder]);
+  let running = await run();
   if (running === undefined) {
     await rm(folder, { recursive: true, force: true });
     return undefined;
@@ -65,10 +77,11 @@ export async function startRedisServer(): Promise<RedisServer | undefined> {
     await ended;
   };
   return {
-    url: `redis://127.0.0.1:${port}`,
+    url: `redis://127.0.0.1:${own}`,
+    port: own,
     kill,
     async start() {
-      running ??= await runRedis(folder, port);
+      running ??= await run();
       if (running === undefined) throw new Error('redis-server did not start again');
     },
     async close() {
@@ -78,17 +91,14 @@ export async function startRedisServer(): Promise<RedisServer | undefined> {
   };
 }
 
-async function runRedis(folder: string, port: number): Promise<ChildProcess | undefined> {
-  const server = spawn(
-    'redis-server',
-    ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--dir', folder],
-    { stdio: ['ignore', 'pipe', 'ignore'] },
-  );
+/** Resolves once it takes connections, as Redis or, with `--sentinel`, as its watcher. */
+async function runRedis(args: readonly string[]): Promise<ChildProcess | undefined> {
+  const server = spawn('redis-server', args, { stdio: ['ignore', 'pipe', 'ignore'] });
   const isReady = await new Promise<boolean>((resolve) => {
     server.on('error', () => resolve(false));
     server.on('exit', () => resolve(false));
     server.stdout.on('data', (text: Buffer) => {
-      if (/ready to accept/i.test(text.toString())) resolve(true);
+      if (/ready to accept|\+monitor/i.test(text.toString())) resolve(true);
     });
   });
   return isReady ? server : undefined;
@@ -110,8 +120,22 @@ async function connected(url: string): Promise<Redis | undefined> {
   }
 }
 
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
+/** A port that nobody listens on. */
+export function freePort(): Promise<number> {
+  return listenOn(0);
+}
+
+/** Whether nobody listens on a port. */
+export async function isFree(port: number): Promise<boolean> {
+  return listenOn(port).then(
+    () => true,
+    () => false,
+  );
+}
+
+/** Listens for a moment, and says on which port. */
+async function listenOn(wanted: number): Promise<number> {
+  const server = createServer().listen(wanted, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
   server.close();

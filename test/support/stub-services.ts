@@ -80,6 +80,8 @@ export function stubServices(overrides: Partial<Services> = {}): Services {
       get: unused,
       listRules: unused,
       changeRules: unused,
+      sizeOf: unused,
+      takeUp: unused,
     },
     approvals: {
       list: unused,

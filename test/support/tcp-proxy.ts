@@ -13,18 +13,26 @@ import { setTimeout as delay } from 'node:timers/promises';
 /** Stands between a client and a store, so that a test can take the store away. */
 export interface TcpProxy {
   readonly port: number;
+  /** How many clients are connected. */
+  readonly connections: number;
   /** Ends every connection and refuses new ones. */
   cut(): Promise<void>;
   /** Takes connections again, all of them new, and passes on what comes, at once. */
   mend(): Promise<void>;
-  /** Keeps every connection, old and new, and passes nothing on. */
+  /**
+   * Keeps every connection, old and new, and passes nothing on, not even that a side has hung up: the
+   * other learns of nothing, as where packets are lost on their way.
+   */
   stall(): void;
-  /** Passes on what clients send, and from where that holds `text` on nothing that it is answered with. */
+  /**
+   * Passes on what clients send, and from where that holds `text` nothing that it is answered with, nor
+   * that the client has hung up.
+   */
   loseAnswersTo(text: string): void;
   /** Ends every connection, and takes new ones. */
   reset(): void;
-  /** Passes everything on so many milliseconds later, in each direction. */
-  slow(milliseconds: number): void;
+  /** Passes everything on so many milliseconds later, in each direction; drawn anew for each part. */
+  slow(milliseconds: number | (() => number)): void;
 }
 
 /** A proxy before a Postgres, and the address of that Postgres by way of the proxy. */
@@ -55,13 +63,18 @@ export async function redisProxy(
 /** Forwards connections to a port, or a socket, of this machine. */
 export async function tcpProxy(target: NetConnectOpts): Promise<TcpProxy> {
   const sockets = new Set<Socket>();
+  const clients = new Set<Socket>();
   let stalled = false;
-  let latency = 0;
+  let latency = (): number => 0;
   let lost: string | undefined;
   const forward = (client: Socket): void => {
     const store = connect(target);
+    clients.add(client.once('close', () => clients.delete(client)));
+    let isLost = false;
     client.on('data', (part: Buffer) => {
-      if (lost !== undefined && part.includes(lost)) store.unpipe().resume();
+      if (lost === undefined || !part.includes(lost)) return;
+      isLost = true;
+      store.unpipe().resume();
     });
     for (const [from, to] of [
       [client, store],
@@ -71,9 +84,9 @@ export async function tcpProxy(target: NetConnectOpts): Promise<TcpProxy> {
       from.on('error', () => undefined);
       from.once('close', () => {
         sockets.delete(from);
-        to.destroy();
+        if (!stalled && !isLost) to.destroy();
       });
-      from.pipe(passingLater(() => latency)).pipe(to);
+      from.pipe(passingLater(() => latency())).pipe(to);
       if (stalled) from.pause();
     }
   };
@@ -82,6 +95,9 @@ export async function tcpProxy(target: NetConnectOpts): Promise<TcpProxy> {
   const { port } = server.address() as AddressInfo;
   return {
     port,
+    get connections() {
+      return clients.size;
+    },
     async cut() {
       const closed = once(server, 'close');
       server.close();
@@ -100,11 +116,11 @@ export async function tcpProxy(target: NetConnectOpts): Promise<TcpProxy> {
       for (const socket of sockets) if (socket.remoteFamily !== undefined) socket.resetAndDestroy();
     },
     slow(milliseconds) {
-      latency = milliseconds;
+      latency = typeof milliseconds === 'number' ? () => milliseconds : milliseconds;
     },
     async mend() {
       stalled = false;
-      latency = 0;
+      latency = () => 0;
       lost = undefined;
       for (const socket of sockets) socket.destroy();
       if (server.listening) return;

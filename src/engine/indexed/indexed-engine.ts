@@ -1,8 +1,10 @@
+import { atOnce, type Work } from '../../platform/turns.js';
 import type { Check, RuleLine } from '../../vocabulary.js';
 import type {
   Engine,
   EngineAnswer,
   MatcherPart,
+  PreparedChange,
   RuleDifference,
   SubjectOfCheck,
 } from '../engine.js';
@@ -159,13 +161,35 @@ class IndexedEngine implements LoadingEngine {
     return true;
   }
 
-  apply({ added, removed }: RuleDifference): boolean {
-    if (!this.#canTake(added) || !this.#canDrop(removed)) return false;
-    this.#decided = undefined;
-    for (const line of removed) this.#drop(line);
-    for (const line of added) if (!this.#holds(line)) this.load(line);
-    this.#index.changed();
+  apply(difference: RuleDifference): boolean {
+    const change = atOnce(this.preparing(difference));
+    if (change === undefined) return false;
+    change.commit();
+    atOnce(change.tidying());
     return true;
+  }
+
+  *preparing({ added, removed }: RuleDifference): Work<PreparedChange | undefined> {
+    if (!this.#hasRoomFor(removed)) return undefined;
+    for (const line of removed) {
+      if (!this.#canDrop(line)) return undefined;
+      yield;
+    }
+    for (const line of added) {
+      if (!this.#canTake(line)) return undefined;
+      yield;
+    }
+    const turns = new Map([...this.#tables()].map((table) => [table.ptype, new Turn(table)]));
+    for (const line of removed) {
+      turns.get(line[0])?.dismiss(line);
+      yield;
+    }
+    for (const line of added) {
+      if (!this.#holds(line)) turns.get(line[0])?.came.push(this.#prepare(line));
+      yield;
+    }
+    const all = [...turns.values()];
+    return { commit: () => this.#commit(all), tidying: () => this.#tidying(all) };
   }
 
   *lines(): Generator<RuleLine> {
@@ -220,22 +244,22 @@ class IndexedEngine implements LoadingEngine {
     return this.#eft === -1 ? ALLOW : effectOf(this.#policies.text(this.#eft, row));
   }
 
-  /** Whether lines are such that adding one by one leads to where a load would. */
-  #canTake(lines: readonly RuleLine[]): boolean {
-    return lines.every(
-      (line) =>
-        this.#tableOf(line)?.width === line.length - 1 &&
-        (line[0] !== 'p' || (this.#order.accepts(line) && this.#isRegular(line))),
+  /** Whether a line is such that adding it leads to where a load would. */
+  #canTake(line: RuleLine): boolean {
+    return (
+      this.#tableOf(line)?.width === line.length - 1 &&
+      (line[0] !== 'p' || (this.#order.accepts(line) && this.#isRegular(line)))
     );
   }
 
-  #canDrop(lines: readonly RuleLine[]): boolean {
-    const isKnown = lines.every((line) => {
-      const table = this.#tableOf(line);
-      // A line of another length may say the same as this one, and would go on saying it.
-      return table?.width === line.length - 1 && table.oddSize === 0;
-    });
-    return isKnown && [...this.#tables()].every((table) => !this.#isWasteful(table, lines.length));
+  #canDrop(line: RuleLine): boolean {
+    const table = this.#tableOf(line);
+    // A line of another length may say the same as this one, and would go on saying it.
+    return table?.width === line.length - 1 && table.oddSize === 0;
+  }
+
+  #hasRoomFor(removed: readonly RuleLine[]): boolean {
+    return [...this.#tables()].every((table) => !this.#isWasteful(table, removed.length));
   }
 
   /** Rows that went leave room behind that only a new load wins back. */
@@ -247,14 +271,34 @@ class IndexedEngine implements LoadingEngine {
     return this.#tableOf(line)?.find(line) !== NONE;
   }
 
-  #drop(line: RuleLine): void {
-    const roles = this.#roles.get(line[0]);
-    if (roles) {
-      roles.remove(line);
-      return;
+  #prepare(line: RuleLine): number {
+    return this.#roles.get(line[0])?.prepare(line) ?? this.#index.prepare(line);
+  }
+
+  /** All in one turn of the event loop, and so of checks: what was prepared took the time. */
+  #commit(turns: readonly Turn[]): void {
+    this.#decided = undefined;
+    for (const { table, came, went } of turns) {
+      table.turn();
+      if (table === this.#policies) this.#index.turned(came, went);
+      else this.#roles.get(table.ptype)?.turned(came, went);
     }
-    const row = this.#policies.find(line);
-    if (row !== NONE) this.#index.remove(row);
+    this.#index.changed();
+  }
+
+  *#tidying(turns: readonly Turn[]): Work<void> {
+    for (const { table, came, went } of turns) {
+      for (const row of came) {
+        table.settle(row);
+        yield;
+      }
+      for (const row of went) {
+        if (table === this.#policies) this.#index.remove(row);
+        else table.remove(row);
+        yield;
+      }
+      table.settled();
+    }
   }
 
   #tableOf([ptype]: RuleLine): RuleTable | undefined {
@@ -269,6 +313,25 @@ class IndexedEngine implements LoadingEngine {
   #roleValues(): readonly (readonly string[])[] {
     const table = this.#roles.get('g')?.table;
     return table ? [...table.rows()].map((row) => table.line(row).slice(1)) : [];
+  }
+}
+
+/** What one change does to a table. */
+class Turn {
+  readonly table: RuleTable;
+  readonly came: number[] = [];
+  readonly went: number[] = [];
+
+  constructor(table: RuleTable) {
+    this.table = table;
+  }
+
+  /** Nothing where the line is not in force. */
+  dismiss(line: RuleLine): void {
+    const row = this.table.find(line);
+    if (row === NONE) return;
+    this.table.dismiss(row);
+    this.went.push(row);
   }
 }
 

@@ -32,6 +32,16 @@ export class Ints {
     this.#length = 0;
   }
 
+  /** Forgets the values that do not pass. */
+  keep(passes: (value: number) => boolean): void {
+    let kept = 0;
+    for (let index = 0; index < this.#length; index += 1) {
+      const value = this.#items[index] as number;
+      if (passes(value)) this.#items[kept++] = value;
+    }
+    this.#length = kept;
+  }
+
   /** The values in ascending order, in place. */
   sort(): void {
     if (this.#length > FEW) this.#items.subarray(0, this.#length).sort();

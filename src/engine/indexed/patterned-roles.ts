@@ -50,6 +50,8 @@ export class PatternedRoles implements RoleRelations {
     return this.#current().isRole(name.text, tenant.text);
   }
 
+  prepare(): void {}
+
   link(): void {
     this.#forget();
     this.#graph = undefined;

@@ -47,6 +47,8 @@ export interface RoleRelations {
   closureOf(name: Term, tenant: Term): RoleClosure;
   /** Whether `name` is the right-hand side of some rule of the tenant. */
   isRole(name: Term, tenant: Term): boolean;
+  /** Makes room for a rule that is to be added; nobody has another role by that. */
+  prepare(name: number, role: number, tenant: number): void;
   /** Takes a rule that was added: the symbols of its name, its role and its tenant. */
   link(name: number, role: number, tenant: number): void;
   /** Takes a rule that was removed. */
@@ -95,6 +97,11 @@ export class PlainRoles implements RoleRelations {
     if (name.symbol === NONE || tenant.symbol === NONE) return false;
     const node = this.#places.get(tenant.symbol, name.symbol);
     return node !== NONE && this.#nodes.get(node, GIVEN) > 0;
+  }
+
+  prepare(name: number, role: number, tenant: number): void {
+    this.#takeNode(name, tenant);
+    this.#takeNode(role, tenant);
   }
 
   link(name: number, role: number, tenant: number): void {

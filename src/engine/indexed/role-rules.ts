@@ -33,12 +33,17 @@ export class RoleRules {
     this.#link(this.table.add(line));
   }
 
-  /** Takes a rule out of force; nothing where it is not in force. */
-  remove(line: RuleLine): void {
-    const row = this.table.find(line);
-    if (row === NONE) return;
-    this.relations.unlink(...this.#relation(row));
-    this.table.remove(row);
+  /** Takes a rule that comes into force with the next turn of the table, and gives its row. */
+  prepare(line: RuleLine): number {
+    const row = this.table.prepare(line);
+    this.relations.prepare(...this.#relation(row));
+    return row;
+  }
+
+  /** The table was turned: relates what came, and no more what went. */
+  turned(came: readonly number[], went: readonly number[]): void {
+    for (const row of went) this.relations.unlink(...this.#relation(row));
+    for (const row of came) this.#link(row);
   }
 
   /** All roles of a name in a tenant, inherited ones too, nearest first. */

@@ -46,19 +46,21 @@ export class RuleIndex {
   }
 
   add(line: RuleLine): void {
-    const { table, order, lookups, isRegular } = this.#parts;
+    const { table, order } = this.#parts;
     const row = table.add(line);
-    order.add(row);
     if (order.appends) this.#all?.push(row);
     else this.#changed();
-    if (!isRegular(line)) {
-      this.#irregular.add(row);
-      return;
-    }
-    for (const { column, index } of lookups.indexes) index.learn(table.symbol(column, row));
-    for (const stage of this.#stages) for (const { path } of stage.paths) path.add(row);
+    this.#take(row, line);
   }
 
+  /** Takes a rule that comes into force with the next turn of the table, and gives its row. */
+  prepare(line: RuleLine): number {
+    const row = this.#parts.table.prepare(line);
+    this.#take(row, line);
+    return row;
+  }
+
+  /** Forgets a row that has gone. */
   remove(row: number): void {
     const { table, lookups } = this.#parts;
     if (!this.#irregular.delete(row)) {
@@ -66,7 +68,12 @@ export class RuleIndex {
       for (const stage of this.#stages) for (const { path } of stage.paths) path.remove(row);
     }
     table.remove(row);
-    this.#changed();
+  }
+
+  /** The table was turned: what came and what went counts from now on. */
+  turned(came: readonly number[], went: readonly number[]): void {
+    if (!this.#parts.order.appends || went.length > 0) this.#changed();
+    else for (const row of came) this.#all?.push(row);
   }
 
   /** Finds the rules that may match; undefined where none does. */
@@ -87,7 +94,7 @@ export class RuleIndex {
       if (want(finds, wanted, frame)) path.collect(wanted, rows);
     }
     for (const row of this.#irregular) rows.push(row);
-    if (rows.length > 1) this.#parts.order.sort(rows);
+    this.#arrange(rows);
     return { rows, residual: this.#residualOf(reached) };
   }
 
@@ -95,6 +102,24 @@ export class RuleIndex {
   first(): number | undefined {
     const rows = this.#allRows();
     return rows.length === 0 ? undefined : rows.at(0);
+  }
+
+  #take(row: number, line: RuleLine): void {
+    const { table, order, lookups, isRegular } = this.#parts;
+    order.add(row);
+    if (!isRegular(line)) {
+      this.#irregular.add(row);
+      return;
+    }
+    for (const { column, index } of lookups.indexes) index.learn(table.symbol(column, row));
+    for (const stage of this.#stages) for (const { path } of stage.paths) path.add(row);
+  }
+
+  /** Leaves out what is not in force yet, or no longer, and puts the rest in its order. */
+  #arrange(rows: Ints): void {
+    const { table, order } = this.#parts;
+    if (table.isChanging) rows.keep((row) => table.isInForce(row));
+    if (rows.length > 1) order.sort(rows);
   }
 
   /** Rules of other tables changed, on which the order may hang. */
@@ -107,7 +132,7 @@ export class RuleIndex {
     const rows = this.#rows;
     rows.clear();
     for (const row of this.#irregular) rows.push(row);
-    this.#parts.order.sort(rows);
+    this.#arrange(rows);
     return { rows, residual: this.#parts.matcher };
   }
 

@@ -4,6 +4,14 @@ import { NONE, type SymbolTable } from './symbol-table.js';
 
 const SHARD_BITS = 8;
 const FIRST_SLOTS = 16;
+/**
+ * What a row is: out of force or in it; or, while a large change is made ready, coming or going: all
+ * such rows together by one `turn`.
+ */
+const OUT = 0;
+const IN = 1;
+const COMING = 2;
+const GOING = 3;
 /** A slot whose row has gone; what stood behind it stays findable. */
 const LEFT = -2;
 
@@ -17,7 +25,7 @@ export class RuleTable {
   /** How many values a rule of this type has. */
   readonly width: number;
   readonly #symbols: SymbolTable;
-  /** Of a row: its values, and last whether it is in force. */
+  /** Of a row: its values, and last what it is. */
   readonly #rows: Records;
   /** Rows that have too few values or too many, whole. */
   readonly #odd = new Map<number, RuleLine>();
@@ -26,6 +34,11 @@ export class RuleTable {
     used: 0,
   }));
   #size = 0;
+  /** By how much `turn` changes the size. */
+  #difference = 0;
+  /** What of coming and going counts as in force. */
+  #alsoIn = GOING;
+  #isChanging = false;
 
   constructor(ptype: string, width: number, symbols: SymbolTable) {
     this.ptype = ptype;
@@ -49,8 +62,18 @@ export class RuleTable {
     return this.#odd.size;
   }
 
+  /** Whether there may be rows that are coming, going, or have just come or gone. */
+  get isChanging(): boolean {
+    return this.#isChanging;
+  }
+
   isInForce(row: number): boolean {
-    return this.#rows.get(row, this.width) === 1;
+    const state = this.#rows.get(row, this.width);
+    return state === IN || state === this.#alsoIn;
+  }
+
+  isGoing(row: number): boolean {
+    return this.#rows.get(row, this.width) === GOING;
   }
 
   isOdd(row: number): boolean {
@@ -81,9 +104,45 @@ export class RuleTable {
 
   /** Appends a rule of this type and gives its row. */
   add(line: RuleLine): number {
-    const row = this.#rows.push(NONE);
-    this.#rows.set(row, this.width, 1);
     this.#size += 1;
+    return this.#append(line, IN);
+  }
+
+  /** `add` for a rule that comes into force with the next `turn`. */
+  prepare(line: RuleLine): number {
+    this.#isChanging = true;
+    this.#difference += 1;
+    return this.#append(line, COMING);
+  }
+
+  /** Has a row go out of force with the next `turn`. */
+  dismiss(row: number): void {
+    this.#isChanging = true;
+    this.#difference -= 1;
+    this.#rows.set(row, this.width, GOING);
+  }
+
+  /** Puts all that is coming into force and all that is going out of it, at once. */
+  turn(): void {
+    this.#alsoIn = COMING;
+    this.#size += this.#difference;
+    this.#difference = 0;
+  }
+
+  /** After a `turn`: a row that came is from now on like any other. */
+  settle(row: number): void {
+    this.#rows.set(row, this.width, IN);
+  }
+
+  /** After a `turn`, once each row was settled or removed: another change may be prepared. */
+  settled(): void {
+    this.#alsoIn = GOING;
+    this.#isChanging = false;
+  }
+
+  #append(line: RuleLine, state: number): number {
+    const row = this.#rows.push(NONE);
+    this.#rows.set(row, this.width, state);
     for (let column = 0; column < Math.min(this.width, line.length - 1); column += 1) {
       this.#rows.set(row, column, this.#symbols.intern(line[column + 1] as string));
     }
@@ -92,7 +151,10 @@ export class RuleTable {
     return row;
   }
 
-  /** The first row in force with exactly these values; `NONE` where there is none, and for odd rows. */
+  /**
+   * The first row with exactly these values that is in force, or coming; `NONE` where there is none,
+   * and for odd rows. One that is going is not found.
+   */
   find(line: RuleLine): number {
     if (line.length !== this.width + 1) return NONE;
     const wanted: number[] = [];
@@ -100,17 +162,20 @@ export class RuleTable {
     if (wanted.includes(NONE)) return NONE;
     const hash = hashOf(wanted);
     const { slots } = this.#shardOf(hash);
-    const slot = this.#slotOf(slots, hash, (row) =>
-      wanted.every((symbol, column) => this.#rows.get(row, column) === symbol),
+    const slot = this.#slotOf(
+      slots,
+      hash,
+      (row) =>
+        wanted.every((symbol, column) => this.#rows.get(row, column) === symbol) &&
+        !this.isGoing(row),
     );
     const row = slots[slot] as number;
     return row === NONE ? NONE : row;
   }
 
-  /** Takes a row out of force. */
+  /** Forgets a row that has gone with the last `turn`. */
   remove(row: number): void {
-    this.#rows.set(row, this.width, 0);
-    this.#size -= 1;
+    this.#rows.set(row, this.width, OUT);
     if (this.#odd.delete(row)) return;
     const hash = this.#hashOfRow(row);
     const { slots } = this.#shardOf(hash);

@@ -38,6 +38,11 @@ export class PrefixBuckets {
   readonly #links = new PairTable();
   /** How many values there are whose prefix has this length. */
   readonly #lengths = new Ints();
+  /**
+   * For each length a bit for each unit that a prefix of it ends in, several units to a bit: most
+   * prefixes end in a `/` or a `:`, and a text has few of those.
+   */
+  readonly #ends = new Ints();
 
   constructor(symbols: SymbolTable) {
     this.#symbols = symbols;
@@ -47,8 +52,13 @@ export class PrefixBuckets {
     const bucket = this.#symbols.intern(prefix);
     this.#links.set(value, NEXT, this.#links.get(bucket, FIRST));
     this.#links.set(bucket, FIRST, value);
-    while (this.#lengths.length <= prefix.length) this.#lengths.push(0);
-    this.#lengths.set(prefix.length, this.#lengths.at(prefix.length) + 1);
+    const { length } = prefix;
+    while (this.#lengths.length <= length) {
+      this.#lengths.push(0);
+      this.#ends.push(0);
+    }
+    this.#lengths.set(length, this.#lengths.at(length) + 1);
+    this.#ends.set(length, this.#ends.at(length) | endOf(prefix));
   }
 
   remove(prefix: string, value: number): void {
@@ -61,16 +71,21 @@ export class PrefixBuckets {
       at = this.#links.get(at, NEXT);
     }
     this.#links.set(holder, link, next);
-    this.#lengths.set(prefix.length, this.#lengths.at(prefix.length) - 1);
+    const left = this.#lengths.at(prefix.length) - 1;
+    this.#lengths.set(prefix.length, left);
+    if (left === 0) this.#ends.set(prefix.length, 0);
   }
 
   /** Appends the values whose prefix `text` begins with. */
   collect(text: string, into: Ints): void {
+    const ends = this.#ends;
+    const longest = Math.min(text.length, ends.length - 1);
     let hash = emptyHash;
-    const end = Math.min(text.length, this.#lengths.length - 1);
-    for (let length = 0; length <= end; length += 1) {
-      if (this.#lengths.at(length) > 0) this.#take(text, length, hash, into);
-      hash = hashWith(hash, text.charCodeAt(length));
+    if (longest >= 0 && ends.at(0) !== 0) this.#take(text, 0, hash, into);
+    for (let length = 1; length <= longest; length += 1) {
+      const unit = text.charCodeAt(length - 1);
+      hash = hashWith(hash, unit);
+      if ((ends.at(length) & bitOf(unit)) !== 0) this.#take(text, length, hash, into);
     }
   }
 
@@ -89,3 +104,12 @@ export class PrefixBuckets {
 
 const FIRST = 0;
 const NEXT = 1;
+
+/** The bit of the unit that a prefix ends in; of one without units, any. */
+function endOf(prefix: string): number {
+  return prefix === '' ? 1 : bitOf(prefix.charCodeAt(prefix.length - 1));
+}
+
+function bitOf(unit: number): number {
+  return 1 << (unit & 31);
+}

@@ -17,6 +17,8 @@ export interface EmbeddedPostgresOptions {
   readonly log: Logger;
   /** Connections that it must take at once; 100 unless more are asked for. */
   readonly connections?: number;
+  /** Gives the start up: what runs is stopped, and the start fails. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** A running database of our own. */
@@ -84,8 +86,8 @@ export async function startEmbeddedPostgres(
     const { home } = placement;
     if (home !== dataDir) options.log.warn({ home }, 'the database is outside the data directory');
     const binaries = await runnableBinaries(found, placement.account, placement.copies);
-    const pgDir = await initialiseDatabase(binaries, placement);
-    await awaitLeftover(pgDir);
+    const pgDir = await initialiseDatabase(binaries, placement, options.signal);
+    await awaitLeftover(pgDir, options.signal);
     return await launch(binaries, pgDir, placement.account, options, unlock);
   } catch (error) {
     unlock();
@@ -97,10 +99,11 @@ async function launch(
   binaries: Binaries,
   pgDir: string,
   account: Account | undefined,
-  { log, connections = CONNECTIONS }: EmbeddedPostgresOptions,
+  { log, connections = CONNECTIONS, signal }: EmbeddedPostgresOptions,
   unlock: () => void,
 ): Promise<EmbeddedPostgres> {
   const socket = await placeSocket(pgDir, account);
+  signal?.throwIfAborted();
   const watched = runWatched(
     [
       join(binaries.root, 'bin', 'postgres'),
@@ -113,7 +116,10 @@ async function launch(
     { account, removeAfter: socket.temporary ? socket.dir : undefined },
   );
   const exit = exitOf(watched.child);
+  // It may recover for long before it is ready.
+  signal?.addEventListener('abort', watched.release, { once: true });
   await ready(watched, exit, log);
+  signal?.removeEventListener('abort', watched.release);
 
   let stopping: Promise<void> | undefined;
   const stop = async () => {

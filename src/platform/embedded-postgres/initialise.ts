@@ -12,7 +12,7 @@ export const DATABASE_NAME = 'countersign';
 
 /**
  * Makes the database's folder where there is none: beside, then renamed, so that one that was begun
- * and never finished is never taken for one.
+ * and never finished is never taken for one. `signal` breaks that off.
  *
  * @returns the folder
  * @throws EmbeddedPostgresError where what is there cannot be used
@@ -20,6 +20,7 @@ export const DATABASE_NAME = 'countersign';
 export async function initialiseDatabase(
   binaries: Binaries,
   placement: Placement,
+  signal?: AbortSignal,
 ): Promise<string> {
   const { home, account } = placement;
   const pgDir = join(home, 'pg');
@@ -32,7 +33,7 @@ export async function initialiseDatabase(
   await mkdir(beside, { mode: 0o700 });
   await chmod(beside, 0o700);
   giveTo(account, beside);
-  await run(account, join(binaries.root, 'bin', 'initdb'), [
+  await run({ account, signal }, join(binaries.root, 'bin', 'initdb'), [
     `--pgdata=${beside}`,
     `--username=${DATABASE_NAME}`,
     '--auth=trust',
@@ -44,7 +45,7 @@ export async function initialiseDatabase(
     '--builtin-locale=C.UTF-8',
   ]);
   await run(
-    account,
+    { account, signal },
     join(binaries.root, 'bin', 'postgres'),
     ['--single', '-D', beside, 'postgres'],
     `CREATE DATABASE ${DATABASE_NAME}\n`,
@@ -74,13 +75,20 @@ function checkVersion(pgDir: string, { major }: Binaries): void {
   );
 }
 
+/** Who runs a program, and what ends it early. */
+interface Running {
+  readonly account: Account | undefined;
+  readonly signal: AbortSignal | undefined;
+}
+
 /** Runs a program to its end; its output is the message where it fails. */
 async function run(
-  account: Account | undefined,
+  { account, signal }: Running,
   program: string,
   args: readonly string[],
   input = '',
 ): Promise<void> {
+  signal?.throwIfAborted();
   const child = spawn(program, args, { ...account, cwd: '/', env: { LC_ALL: 'C', TZ: 'UTC' } });
   let output = '';
   const keep = (chunk: Buffer) => {
@@ -90,6 +98,8 @@ async function run(
   child.stderr.on('data', keep);
   child.stdin.on('error', () => undefined);
   child.stdin.end(input);
+  const stop = (): void => void child.kill();
+  signal?.addEventListener('abort', stop, { once: true });
   const code = await new Promise<number | null>((resolve) => {
     child.on('error', (error) => {
       output += error.message;
@@ -97,6 +107,7 @@ async function run(
     });
     child.on('close', resolve);
   });
+  signal?.removeEventListener('abort', stop);
   // Single-user Postgres ends with 0 after a failed statement.
   if (code === 0 && !/^.*\b(?:ERROR|FATAL|PANIC):/m.test(output)) return;
   throw new EmbeddedPostgresError(

@@ -12,11 +12,11 @@ const POLL_MS = 20;
  * Waits for the Postgres of a server that was killed: its watchdog stops it, which takes a moment.
  * The caller holds the data directory's lock, so no living server can be its owner.
  */
-export async function awaitLeftover(pgDir: string): Promise<void> {
+export async function awaitLeftover(pgDir: string, signal?: AbortSignal): Promise<void> {
   const deadline = performance.now() + PATIENCE_MS;
   let pid = leftoverPid(pgDir);
   while (pid !== undefined && performance.now() < deadline) {
-    await sleep(POLL_MS);
+    await sleep(POLL_MS, undefined, signal && { signal });
     pid = leftoverPid(pgDir);
   }
   if (pid === undefined) return;

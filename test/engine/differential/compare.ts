@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { Engine } from '../../../src/engine/engine.js';
+import type { Engine, PreparedChange, RuleDifference } from '../../../src/engine/engine.js';
 import type { Model } from '../../../src/engine/model.js';
 import { createReferenceEngine } from '../../../src/engine/reference-engine.js';
 import type { Check, RuleLine } from '../../../src/vocabulary.js';
@@ -41,14 +41,47 @@ export function differenceIn(
   for (const [index, change] of scenario.changes.entries()) {
     if (difference !== undefined) return difference;
     lines = changed(lines, change);
-    const isTaken = engine.apply(change);
-    tally?.change(scenario, isTaken);
-    if (!isTaken) {
-      difference = firstDifference(scenario, reference, engine, index);
-      engine = make(model, lines);
-    }
+    const before = () => firstDifference(scenario, reference, engine, index);
+    const prepared = prepare(engine, change, () => (difference ??= before()));
+    tally?.change(scenario, prepared !== undefined);
+    // Nothing shows of a change that is refused, or that is ready and not committed.
+    difference ??= before();
     reference = createReferenceEngine(model, lines);
+    if (prepared === undefined) engine = make(model, lines);
+    else
+      difference ??= committed(prepared, () =>
+        firstDifference(scenario, reference, engine, index + 1),
+      );
     difference ??= firstDifference(scenario, reference, engine, index + 1, tally);
+  }
+  return difference;
+}
+
+/** Prepares a change as a server does, and looks once while that is under way. */
+function prepare(
+  engine: Engine,
+  change: RuleDifference,
+  look: () => void,
+): PreparedChange | undefined {
+  const work = engine.preparing(change);
+  const half = change.added.length + change.removed.length;
+  for (let step = 0; ; step += 1) {
+    const { done, value } = work.next();
+    if (done === true) return value;
+    if (step === half) look();
+  }
+}
+
+/** Commits a change, and looks at once, in the midst of the tidying, and so before it is over. */
+function committed(
+  change: PreparedChange,
+  look: () => Difference | undefined,
+): Difference | undefined {
+  change.commit();
+  let difference = look();
+  let step = 0;
+  for (const tidying = change.tidying(); tidying.next().done !== true; step += 1) {
+    if (step === 1) difference ??= look();
   }
   return difference;
 }

@@ -12,10 +12,19 @@ const run = promisify(execFile);
 /** How many copies are tried at once. */
 const LANES = 2;
 
+/** What the engine and its tests are made of, and need. */
+const COPIED = [
+  'src/engine',
+  'src/platform/turns.ts',
+  'src/vocabulary.ts',
+  'test/engine',
+  'package.json',
+];
+
 /** A copy of the engine and of what tests it, in a folder of its own. */
 async function copyTo(folder: string): Promise<void> {
   await mkdir(folder);
-  for (const path of ['src/engine', 'src/vocabulary.ts', 'test/engine', 'package.json']) {
+  for (const path of COPIED) {
     await cp(join(ROOT, path), join(folder, path), { recursive: true });
   }
   await symlink(join(ROOT, 'node_modules'), join(folder, 'node_modules'));

@@ -53,13 +53,31 @@ export const FAULTS: readonly Fault[] = [
   {
     name: 'ranks a rule that it holds anew when it is added again',
     file: 'indexed-engine.ts',
-    find: 'if (!this.#holds(line)) this.load(line);',
-    replace: 'this.load(line);',
+    find: 'if (!this.#holds(line)) turns',
+    replace: 'turns',
+  },
+  {
+    name: 'shows rules of a change that is only prepared',
+    file: 'rule-index.ts',
+    find: 'if (table.isChanging) rows.keep((row) => table.isInForce(row));',
+    replace: '',
+  },
+  {
+    name: 'relates names by a change that is only prepared',
+    file: 'role-relations.ts',
+    find: 'this.#takeNode(role, tenant);\n  }',
+    replace: 'this.#takeNode(role, tenant);\n    this.link(name, role, tenant);\n  }',
+  },
+  {
+    name: 'goes on with rules that went with a change until that is tidied',
+    file: 'rule-table.ts',
+    find: 'this.#alsoIn = COMING;',
+    replace: '',
   },
   {
     name: 'evaluates the rules of several look-ups in the order of the look-ups',
     file: 'rule-index.ts',
-    find: 'if (rows.length > 1) this.#parts.order.sort(rows);',
+    find: 'if (rows.length > 1) order.sort(rows);',
     replace: '',
   },
   {
@@ -117,8 +135,8 @@ export const FAULTS: readonly Fault[] = [
   {
     name: 'passes over the longest prefix of a pattern',
     file: 'value-index.ts',
-    find: 'length <= end',
-    replace: 'length < end',
+    find: 'length <= longest',
+    replace: 'length < longest',
   },
   {
     name: 'allows by a rule without its effect',

@@ -1,0 +1,71 @@
+import assert from 'node:assert/strict';
+import { createServer, type Server } from 'node:http';
+import { type AddressInfo, connect, type Socket } from 'node:net';
+import { endTogether } from '../../src/http/leave-together.js';
+
+/** More than leave at once. */
+const MANY = 100;
+
+describe('answers that leave together', () => {
+  let server: Server;
+  let port: number;
+  /** Runs for each request before its answer is given away. */
+  let arrive: (url: string, socket: Socket) => void;
+
+  before(async () => {
+    server = createServer((request, response) => {
+      const url = request.url ?? '';
+      arrive(url, request.socket);
+      response.writeHead(200, { 'Content-Length': String(url.length) });
+      endTogether(response, url, 'latin1');
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    port = (server.address() as AddressInfo).port;
+  });
+  beforeEach(() => {
+    arrive = () => {};
+  });
+  after(async () => {
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+  });
+
+  /** All as long as one another, so that half of one is none. */
+  const urls = (from: number, count: number): string[] =>
+    Array.from({ length: count }, (_, at) => `/${from + at}`);
+  const requests = (from: number, count: number): string =>
+    urls(from, count)
+      .map((url) => `GET ${url} HTTP/1.1\r\nHost: x\r\n\r\n`)
+      .join('');
+  /** The bodies of as many answers, or of those that came before the connection ended. */
+  const ask = (text: string, count: number): Promise<string[]> =>
+    new Promise((resolve) => {
+      const socket = connect(port, '127.0.0.1');
+      let heard = '';
+      const bodies = (): string[] => heard.match(/(?<=\r\n\r\n)\/\d{3}/g) ?? [];
+      socket.on('data', (chunk) => {
+        heard += chunk.toString('latin1');
+        if (bodies().length === count) socket.destroy();
+      });
+      socket.on('error', () => {});
+      socket.on('close', () => resolve(bodies()));
+      socket.write(text);
+    });
+
+  it('are each complete, and in order on a connection that asks for many at once', async () => {
+    assert.deepEqual(await ask(requests(100, MANY), MANY), urls(100, MANY));
+  });
+
+  it('reach each its own connection', async () => {
+    const all = urls(100, MANY).map((_, at) => ask(requests(100 + at, 1), 1));
+    assert.deepEqual((await Promise.all(all)).flat(), urls(100, MANY));
+  });
+
+  it('do without those whose caller has gone, and harm no other', async () => {
+    arrive = (url, socket) => {
+      if (url === '/101') socket.destroy();
+    };
+    const both = await Promise.all([ask(requests(101, 1), 1), ask(requests(102, 1), 1)]);
+    assert.deepEqual(both, [[], ['/102']]);
+  });
+});

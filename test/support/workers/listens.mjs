@@ -1,0 +1,4 @@
+/** A worker that listens, and answers nothing. */
+import { createServer } from 'node:net';
+
+createServer().listen(0, '127.0.0.1');
