@@ -135,25 +135,26 @@ export async function openStores(
     connectTimeout: DECISION_TIMEOUT,
     transactionTimeout: TRANSACTION_TIMEOUT,
     maxWaiting: MAX_WAITING,
-    breaker: openBreaker(telling),
+    breaker: new Breaker({ onChange: tellingOfBreaker('postgres', telling) }),
   });
   const redis = await openRedis(config, telling.log, closers);
   const limiter = await openLimiter(config, { database, redis }, telling, closers);
   return { url, database, records, management, lengthy, following, redis, limiter, failed };
 }
 
-/** A breaker for Postgres, whose state is a metric, and whose changes are logged. */
-function openBreaker({ log, metrics }: Telling): Breaker {
-  const labels = { store: 'postgres' };
+/** Makes the state of a store's breaker a metric, and logs its changes. */
+function tellingOfBreaker(
+  store: 'postgres' | 'redis',
+  { log, metrics }: Telling,
+): (isOpen: boolean) => void {
+  const labels = { store };
   metrics.breakerOpen.set(labels, 0);
-  return new Breaker({
-    onChange(isOpen) {
-      metrics.breakerOpen.set(labels, isOpen ? 1 : 0);
-      if (isOpen) metrics.breakerOpenings.inc(labels);
-      if (isOpen) log.warn(labels, 'a store does not answer: it is asked once a second only');
-      else log.info(labels, 'a store answers again');
-    },
-  });
+  return (isOpen) => {
+    metrics.breakerOpen.set(labels, isOpen ? 1 : 0);
+    if (isOpen) metrics.breakerOpenings.inc(labels);
+    if (isOpen) log.warn(labels, 'a store does not answer in time: it is asked now and then only');
+    else log.info(labels, 'a store answers again');
+  };
 }
 
 /** Opens what changes of the policy go by, and look-ups. */
@@ -289,9 +290,10 @@ async function openLimiter(
 async function countInRedis(
   redis: RedisClient,
   onLoss: Config['limitsOnRedisLoss'],
-  { log, clock, metrics }: Telling,
+  telling: Telling,
   closers: Closer[],
 ): Promise<Limiter> {
+  const { log, clock, metrics } = telling;
   const { firstConnected, onReturn } = await import('./platform/redis.js');
   const connected = firstConnected(redis);
   const servers = enterRoll(redis, log);
@@ -302,6 +304,7 @@ async function countInRedis(
     clock,
     standing: () => servers.standing,
     onUncounted: (how) => metrics.limitsWithoutRedis.inc(how),
+    onBreaker: tellingOfBreaker('redis', telling),
     // The counters of a tenant are on one node of a cluster.
     ...(redis.isCluster && { partOf: (tenant) => tenant }),
   });

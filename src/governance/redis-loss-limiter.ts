@@ -2,6 +2,7 @@ import { Unavailable } from '../errors.js';
 import { type Clock, systemClock } from '../platform/clock.js';
 import type { Eventual } from '../platform/eventual.js';
 import { withinTime } from '../platform/later.js';
+import { PartBreakers } from '../platform/part-breakers.js';
 import type { Standing } from '../platform/server-roll.js';
 import { isStoreFailure } from '../platform/store-failure.js';
 import { HeardCounts } from './heard-counts.js';
@@ -31,10 +32,14 @@ export interface RedisLossOptions {
   standing(): Standing;
   /** Told of each check whose limits were not counted in Redis in time. */
   onUncounted?(how: Uncounted): void;
+  /** Told when Redis, or a part of it, is late so often that it is given a rest, and when none is any more. */
+  onBreaker?(isOpen: boolean): void;
   /** Milliseconds that Redis has, all tries of a client for a cluster included; 50 unless given. */
   readonly patience?: number;
   /** The machine's own unless given. */
   readonly clock?: Clock;
+  /** For distances alone; one that is never set back unless given. */
+  readonly steadyClock?: Clock;
 }
 
 /** A limiter that does without Redis for a while. */
@@ -47,8 +52,11 @@ type Call = 'take' | 'peek';
 
 const PATIENCE = 50;
 
-/** Answers of Redis that are late at one time, at most: the next check is not asked there. */
-const MOST_LATE = 256;
+/**
+ * When nobody waits for Redis any more: it was late so often in a row, for so many milliseconds. For as
+ * long as it rests then one check tries it, and one more after each answer that came too late.
+ */
+const WORN_OUT = { failures: 5, spell: 500, pause: 100 };
 
 /** Parts of the store that are remembered as away, at most. */
 const MOST_AWAY = 10_000;
@@ -59,7 +67,10 @@ const MOST_AWAY = 10_000;
  */
 const RETURNING = 3_000;
 
-const LATE = Symbol('late');
+const TIME_UP = Symbol('time up');
+
+/** Redis has some left, and it may be what others took and did not tell yet. */
+const BEYOND_SHARE = Symbol('beyond the share');
 
 /** Counts in Redis while that answers, and does without as it is told to. */
 class Limits implements RedisLossLimiter {
@@ -68,7 +79,7 @@ class Limits implements RedisLossLimiter {
   readonly #heard: HeardCounts;
   readonly #shared: SharedLimiter;
   readonly #owed: OwedCounts;
-  #late = 0;
+  readonly #breakers: PartBreakers;
   /** The parts of Redis that were away when they were last asked. */
   readonly #away = new Set<string>();
   /** Until when other servers may still have to tell Redis what they took. */
@@ -80,6 +91,11 @@ class Limits implements RedisLossLimiter {
     this.#heard = new HeardCounts(this.#clock);
     this.#shared = options.openShared((...read) => this.#hear(...read));
     this.#owed = new OwedCounts(this.#shared, this.#heard);
+    this.#breakers = new PartBreakers({
+      ...WORN_OUT,
+      ...(options.steadyClock && { clock: options.steadyClock }),
+      ...(options.onBreaker && { onChange: options.onBreaker }),
+    });
   }
 
   take(demands: readonly Demand[]): Eventual<Taken> {
@@ -105,26 +121,33 @@ class Limits implements RedisLossLimiter {
 
   #count(call: Call, demands: readonly Demand[]): Eventual<Taken> {
     if (demands.length === 0) return NOTHING_TAKEN;
-    if (this.#late >= MOST_LATE) return this.#answerLate();
+    if (!this.#breakers.admits(this.#partOf(demands))) return this.#answerLate();
     return this.#countInTime(call, demands);
   }
 
   async #countInTime(call: Call, demands: readonly Demand[]): Promise<Taken> {
+    const part = this.#partOf(demands);
     const answer = this.#countThere(call, demands);
     try {
-      const taken = await withinTime(answer, this.#options.patience ?? PATIENCE, LATE);
-      if (taken !== LATE) return taken;
+      const taken = await withinTime(answer, this.#options.patience ?? PATIENCE, TIME_UP);
+      if (taken !== TIME_UP) {
+        this.#breakers.succeeded(part);
+        return taken === BEYOND_SHARE ? this.#answerLate() : taken;
+      }
     } catch (error) {
+      // Whatever is wrong with it, Redis keeps nobody waiting.
+      this.#breakers.succeeded(part);
       if (!isStoreFailure(error)) throw error;
-      if (this.#away.size < MOST_AWAY) this.#away.add(this.#partOf(demands));
+      if (this.#away.size < MOST_AWAY) this.#away.add(part);
       return this.#countHere(call, demands);
     }
-    void this.#undoLate(answer);
+    this.#breakers.failed(part);
+    void this.#undoLate(answer).then(() => this.#breakers.spoke(part));
     return this.#answerLate();
   }
 
   /** In Redis, which is told first what was taken here of the same limits. */
-  async #countThere(call: Call, demands: readonly Demand[]): Promise<Taken | typeof LATE> {
+  async #countThere(call: Call, demands: readonly Demand[]): Promise<Taken | typeof BEYOND_SHARE> {
     const telling = this.#owed.tell(demands);
     // Sent at once where it can be: this process may be busy in a moment.
     if (telling !== undefined) await telling;
@@ -142,12 +165,15 @@ class Limits implements RedisLossLimiter {
   }
 
   /** While others may not have told Redis yet what they took: no more than the share, there too. */
-  async #askSparingly(call: Call, demands: readonly Demand[]): Promise<Taken | typeof LATE> {
+  async #askSparingly(
+    call: Call,
+    demands: readonly Demand[],
+  ): Promise<Taken | typeof BEYOND_SHARE> {
     const shares = this.#sharesOf(demands);
     const reserved = call === 'take' ? this.#owed.reserve(shares) : this.#owed.peek(shares);
     if (!reserved.allowed) {
       const seen = await this.#ask('peek', demands);
-      return seen.allowed ? LATE : seen;
+      return seen.allowed ? BEYOND_SHARE : seen;
     }
     let isTaken = false;
     try {
@@ -160,16 +186,13 @@ class Limits implements RedisLossLimiter {
   }
 
   /** What Redis took for a check that is answered already goes back, unless that was allowed. */
-  async #undoLate(answer: Promise<Taken | typeof LATE>): Promise<void> {
-    this.#late += 1;
+  async #undoLate(answer: Promise<Taken | typeof BEYOND_SHARE>): Promise<void> {
     try {
       const taken = await answer;
-      if (taken === LATE || this.#options.onLoss === 'allow') return;
+      if (taken === BEYOND_SHARE || this.#options.onLoss === 'allow') return;
       await this.#owed.giveBack(taken.receipt);
     } catch {
       // Its connection was lost. If Redis took it nobody knows, and it stays counted.
-    } finally {
-      this.#late -= 1;
     }
   }
 
@@ -226,7 +249,8 @@ class Limits implements RedisLossLimiter {
 
 /**
  * A limiter that counts in Redis, and never more than a limit while Redis answers, however late: a check
- * that Redis does not answer within 50 ms gets `Unavailable`, and what it had taken goes back. While
+ * that Redis does not answer within 50 ms gets `Unavailable`, and what it had taken goes back. After a
+ * few of those nobody waits so long until it answers again. While
  * there is no connection, or Redis refuses, it does as `onLoss` says, and tells Redis of it afterwards.
  */
 export function createRedisLossLimiter(options: RedisLossOptions): RedisLossLimiter {

@@ -13,6 +13,8 @@ const steadyClock: Clock = { now: () => performance.now() };
 export interface BreakerOptions {
   /** Failures in a row that open it; 5 unless given. */
   readonly failures?: number;
+  /** Milliseconds between the first of them and the last, at least; 0 unless given. */
+  readonly spell?: number;
   /** Milliseconds that it stays open; 1,000 unless given. Longer than a call may take. */
   readonly pause?: number;
   /** A clock that is never set back, unless given. */
@@ -31,15 +33,20 @@ export interface BreakerOptions {
  */
 export class Breaker {
   readonly #failures: number;
+  readonly #spell: number;
   readonly #pause: number;
   readonly #clock: Clock;
   readonly #onChange: BreakerOptions['onChange'];
+  #isOpen = false;
   #inARow = 0;
+  /** When the first of the failures in a row was. */
+  #firstAt = 0;
   /** When it opened, or last let a probe through. */
   #since = 0;
 
   constructor(options: BreakerOptions = {}) {
     this.#failures = options.failures ?? FAILURES;
+    this.#spell = options.spell ?? 0;
     this.#pause = options.pause ?? PAUSE;
     this.#clock = options.clock ?? steadyClock;
     this.#onChange = options.onChange;
@@ -47,12 +54,12 @@ export class Breaker {
 
   /** Whether the store counts as away: the breaker is open or half open. */
   get isOpen(): boolean {
-    return this.#inARow >= this.#failures;
+    return this.#isOpen;
   }
 
   /** Whether a call may ask the store now. */
   admits(): boolean {
-    if (!this.isOpen) return true;
+    if (!this.#isOpen) return true;
     const now = this.#clock.now();
     if (now - this.#since < this.#pause) return false;
     this.#since = now;
@@ -61,17 +68,27 @@ export class Breaker {
 
   /** The store answered, whatever it said. */
   succeeded(): void {
-    const wasOpen = this.isOpen;
     this.#inARow = 0;
-    if (wasOpen) this.#onChange?.(false);
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
+    this.#onChange?.(false);
+  }
+
+  /** There is a sign that the store answers again: the next call may try it, whatever the pause. */
+  endPause(): void {
+    this.#since = Number.NEGATIVE_INFINITY;
   }
 
   /** The store did not answer in time, or could not be reached. */
   failed(): void {
-    const wasOpen = this.isOpen;
+    const now = this.#clock.now();
+    if (this.#inARow === 0) this.#firstAt = now;
     this.#inARow += 1;
-    if (!this.isOpen) return;
-    this.#since = this.#clock.now();
-    if (!wasOpen) this.#onChange?.(true);
+    if (this.#isOpen) {
+      this.#since = now;
+    } else if (this.#inARow >= this.#failures && now - this.#firstAt >= this.#spell) {
+      [this.#isOpen, this.#since] = [true, now];
+      this.#onChange?.(true);
+    }
   }
 }

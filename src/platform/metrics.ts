@@ -142,7 +142,7 @@ export function createMetrics() {
     ),
     breakerOpen: new Gauge({
       name: 'countersign_store_breaker_open',
-      help: 'Whether decisions do without a store (postgres) as it does not answer: 1 for each process',
+      help: 'Whether decisions do without a store (postgres, redis) as it does not answer: 1 for each process',
       labelNames: ['store'],
       registers,
     }),

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { setTimeout as delay } from 'node:timers/promises';
 import { lostRequests, wrongAnswers } from './judge.js';
 import { startLoad } from './load.js';
 import { Oracle } from './oracle.js';
@@ -148,6 +149,8 @@ for (const use of ['shared', 'none'] as const) {
         const { status, body } = await nodeAt(index).call('POST', '/check', check);
         assert.ok(status === 200 || status === 503, JSON.stringify(body));
         counted[(body['reason'] ?? body['code']) as keyof typeof counted] += 1;
+        // Nobody who was told to come again later asks again at once.
+        if (status === 503) await delay(20);
       };
       // In each direction, of the 50 ms that there are for an answer: at first too much, then in spells.
       const isLate = () =>

@@ -12,6 +12,7 @@ import {
   type RedisLossLimiter,
   type Uncounted,
 } from '../../src/governance/redis-loss-limiter.js';
+import type { Eventual } from '../../src/platform/eventual.js';
 import { later, type Later } from '../../src/platform/later.js';
 import { keepBusy } from '../support/busy.js';
 import { type TestRedis, testRedis } from '../support/redis.js';
@@ -76,9 +77,14 @@ class Line implements SharedLimiter {
   }
 }
 
-/** Nothing, where it says to try again. */
-function refusal(error: unknown): undefined {
-  assert.ok(error instanceof Unavailable, String(error));
+/** What a limiter says; nothing, where it says to try again. */
+async function asked(ask: () => Eventual<Taken>): Promise<Taken | undefined> {
+  try {
+    return await ask();
+  } catch (error) {
+    assert.ok(error instanceof Unavailable, String(error));
+    return undefined;
+  }
 }
 
 /** One server: its limiter, and the line from there to Redis. */
@@ -91,6 +97,7 @@ describe('rate limits while Redis is late or away', () => {
   let store: TestRedis;
   let now: number;
   let uncounted: Uncounted[];
+  let breakers: boolean[];
   let exact: SharedLimiter;
   const clock = { now: () => now };
 
@@ -101,7 +108,7 @@ describe('rate limits while Redis is late or away', () => {
     exact = createRedisLimiter({ redis: store.redis, clock, prefix });
   });
   beforeEach(() => {
-    [now, uncounted] = [START, []];
+    [now, uncounted, breakers] = [START, [], []];
   });
   after(async () => {
     if (store === undefined) return;
@@ -124,11 +131,13 @@ describe('rate limits while Redis is late or away', () => {
     place = 0,
     servers = 1,
     patience = 2_000,
+    partOf,
   }: {
     readonly onLoss?: OnRedisLoss;
     readonly place?: number;
     readonly servers?: number;
     readonly patience?: number;
+    readonly partOf?: (tenant: string) => string;
   } = {}): Server => {
     let line: Line | undefined;
     const limiter = createRedisLossLimiter({
@@ -138,8 +147,11 @@ describe('rate limits while Redis is late or away', () => {
       },
       onLoss,
       clock,
+      steadyClock: clock,
       standing: () => ({ count: servers, place }),
       onUncounted: (how) => uncounted.push(how),
+      onBreaker: (isOpen) => breakers.push(isOpen),
+      ...(partOf && { partOf }),
       patience,
     });
     assert.ok(line !== undefined, 'it is opened');
@@ -227,19 +239,58 @@ describe('rate limits while Redis is late or away', () => {
       assert.deepEqual(uncounted, ['allow', 'allow', 'allow']);
     });
 
-    it('are asked for there no more while too many answers are late', async () => {
+    it('are waited for no more after half a second of late answers, until one arrives', async () => {
       const server = serverOf({ patience: 20 });
       const wanted = demand({ count: 1_000 });
       server.line.fate = 'late';
       const ask = async (): Promise<unknown> => server.take([wanted]);
-      await Promise.allSettled(Array.from({ length: 256 }, ask));
-      assert.equal(server.line.asked, 256);
+      await Promise.allSettled(Array.from({ length: 9 }, ask));
+      assert.deepEqual(breakers, [], 'a spell is not enough');
+      now += 500;
       await assert.rejects(ask, Unavailable);
-      assert.equal(server.line.asked, 256);
+      assert.deepEqual(breakers, [true]);
+      await assert.rejects(ask, Unavailable);
+      assert.equal(server.line.asked, 10);
       server.line.fate = 'answered';
       server.line.arrive();
       while ((await usedOf(wanted)) > 0) await settled();
       assert.equal((await server.take([wanted])).allowed, true);
+      assert.deepEqual(breakers, [true, false]);
+      assert.deepEqual(uncounted, Array<string>(11).fill('late'));
+    });
+
+    it('are asked for again where the connection is lost, and counted here', async () => {
+      const server = serverOf({ patience: 20 });
+      const wanted = demand();
+      server.line.fate = 'late';
+      const ask = () => asked(() => server.take([wanted]));
+      await Promise.all(Array.from({ length: 5 }, ask));
+      now += 500;
+      await ask();
+      server.line.fate = 'away';
+      now += 99;
+      assert.equal(await ask(), undefined);
+      now += 1;
+      assert.equal((await ask())?.allowed, true);
+      assert.deepEqual(breakers, [true, false]);
+    });
+
+    it('are late in one part of the store alone', async () => {
+      const parts = new Map([
+        ['acme', 'a'],
+        ['globex', 'b'],
+      ]);
+      const server = serverOf({ patience: 20, partOf: (tenant) => parts.get(tenant) ?? '' });
+      server.line.fate = 'late';
+      const ask = async (): Promise<unknown> => server.take([demand()]);
+      await Promise.allSettled(Array.from({ length: 5 }, ask));
+      now += 500;
+      await assert.rejects(ask, Unavailable);
+      server.line.fate = 'answered';
+      await assert.rejects(ask, Unavailable);
+      assert.equal((await server.take([demand({ tenant: 'globex' })])).allowed, true);
+      assert.deepEqual(breakers, [true]);
+      server.line.arrive();
     });
 
     it('never let more through than the count, whatever is late, and all of it in the end', async () => {
@@ -261,7 +312,7 @@ describe('rate limits while Redis is late or away', () => {
             if (call === 'arrive') server.line.arrive();
             else if (call === 'give back') await server.giveBack(held.pop() ?? []);
             else {
-              const taken = await Promise.resolve(server[call]([wanted])).catch(refusal);
+              const taken = await asked(() => server[call]([wanted]));
               if (taken?.allowed === true && call === 'take') held.push(taken.receipt);
             }
             assert.ok(held.length <= count, `${held.length} of ${count}`);
@@ -370,7 +421,7 @@ describe('rate limits while Redis is late or away', () => {
           const servers = threeServers();
           let allowed = 0;
           const ask = async (index: number): Promise<void> => {
-            const taken = await Promise.resolve(servers[index]?.take([wanted])).catch(refusal);
+            const taken = await asked(() => (servers[index] as Server).take([wanted]));
             if (taken?.allowed === true) allowed += 1;
             assert.ok(allowed <= count, `${allowed} of ${count}`);
           };

@@ -9,6 +9,7 @@ import { until } from '../support/until.js';
 
 const EXPORT = { tenant: 'acme', subject: 'mona', action: 'export', resource: 'report:q1' };
 const UNCOUNTED = 'countersign_limits_without_redis_total';
+const BREAKER_OPEN = 'countersign_store_breaker_open';
 
 interface Decided {
   readonly decision: string;
@@ -103,16 +104,19 @@ describe('while Redis is away', function () {
     const whole = await left(server);
     assert.ok(whole !== undefined, 'there is a limit');
     proxy.slow(60);
-    for (let i = 0; i < whole + 2; i += 1) {
+    const asked = Math.max(whole + 2, 12);
+    for (let i = 0; i < asked; i += 1) {
       const { status, body, headers } = await check(server);
       assert.deepEqual([status, body.code, headers.get('retry-after')], [503, 'unavailable', '1']);
     }
-    assert.equal(await metricOf(server, UNCOUNTED, { how: 'late' }), whole + 2);
+    assert.equal(await metricOf(server, UNCOUNTED, { how: 'late' }), asked);
+    assert.equal(await metricOf(server, BREAKER_OPEN, { store: 'redis' }), 1);
     proxy.slow(0);
     await until(
       () => left(server),
       (units) => units === whole,
     );
+    assert.equal(await metricOf(server, BREAKER_OPEN, { store: 'redis' }), 0);
     for (let i = 0; i < whole; i += 1) assert.equal((await check(server)).body.decision, 'allow');
     assert.equal((await check(server)).body.decision, 'deny');
     assert.equal(await metricOf(server, UNCOUNTED, { how: 'local' }), 0);

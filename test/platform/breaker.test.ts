@@ -39,6 +39,27 @@ describe('a breaker', () => {
     assert.equal(breaker.isOpen, true);
   });
 
+  it('admits everybody until the failures in a row have lasted for so long', () => {
+    breaker = new Breaker({ failures: 3, spell: 100, clock: { now: () => now } });
+    fail(5);
+    now += 99;
+    fail(1);
+    assert.equal(breaker.admits(), true);
+    breaker.succeeded();
+    now += 1;
+    fail(3);
+    assert.equal(breaker.admits(), true, 'the spell begins anew');
+    now += 100;
+    fail(1);
+    assert.equal(breaker.admits(), false);
+  });
+
+  it('admits one call at once where there is a sign of the store', () => {
+    fail(3);
+    breaker.endPause();
+    assert.deepEqual([breaker.admits(), breaker.admits()], [true, false]);
+  });
+
   it('admits one call when its pause is over', () => {
     fail(3);
     now += 1_000;
