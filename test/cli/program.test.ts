@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { InvalidBundle, SettingsError } from '../../src/errors.js';
 import { commandLine, hasPrograms, REPOSITORY } from '../support/command-line.js';
+import { PROGRAM } from '../support/program.js';
 
 describe('the command line', () => {
   it('shows its commands and is done', async () => {
@@ -80,7 +81,7 @@ describe('the command line', () => {
 
   it('runs as a program, and passes its exit code on', async () => {
     const run = promisify(execFile);
-    const argv = ['--import', 'tsx', 'src/main.ts', 'policy', 'validate', 'docs'];
+    const argv = [PROGRAM, 'policy', 'validate', 'docs'];
     await assert.rejects(run(process.execPath, argv, { cwd: REPOSITORY }), (error: object) => {
       assert.ok('code' in error && error.code === 3);
       assert.match('stderr' in error ? String(error.stderr) : '', /^docs\/bundle\.yaml:1:1: /m);
@@ -91,7 +92,7 @@ describe('the command line', () => {
   it('is content with a reader that has seen enough, and not with a full disk', async function () {
     if (!hasPrograms('bash', 'head')) this.skip();
     const run = promisify(execFile);
-    const command = `"${process.execPath}" --import tsx src/main.ts policy test policies`;
+    const command = `"${process.execPath}" "${PROGRAM}" policy test policies`;
     const piped = `(${command}; echo "exit $?" >&2) | head -n 1`;
     const { stdout, stderr } = await run('bash', ['-c', piped], { cwd: REPOSITORY });
     assert.equal(stdout, 'policies/tests/documents.yaml\n');
@@ -108,7 +109,7 @@ describe('the command line', () => {
   it('ends on a terminal that has no width', async function () {
     // Other systems have a `script` too, with other options.
     if (process.platform !== 'linux' || !hasPrograms('script')) this.skip();
-    const command = `"${process.execPath}" --import tsx src/main.ts policy validate policies`;
+    const command = `"${process.execPath}" "${PROGRAM}" policy validate policies`;
     const run = promisify(execFile);
     const argv = ['-qec', command, '/dev/null'];
     const { stdout } = await run('script', argv, { cwd: REPOSITORY, timeout: 15_000 });

@@ -5,9 +5,7 @@ import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-
-const MAIN = new URL('../../src/main.ts', import.meta.url).pathname;
-const TSX = import.meta.resolve('tsx/esm');
+import { PROGRAM } from './program.js';
 
 /** A server in a process of its own, started as a user would start it. */
 export interface ServerProcess {
@@ -19,15 +17,16 @@ export interface ServerProcess {
   readonly ended: Promise<{ code: number | null; stdout: string; stderr: string }>;
 }
 
-/** Runs `countersign serve` on a data directory, with no settings but these. */
+/** Runs `countersign serve` on a data directory, with no settings but these, and no drain unless among them. */
 export function spawnServer(dataDir: string, env: Record<string, string> = {}): ServerProcess {
-  const child = spawn(process.execPath, ['--import', TSX, MAIN, 'serve'], {
+  const child = spawn(process.execPath, [PROGRAM, 'serve'], {
     cwd: new URL('../..', import.meta.url).pathname,
     env: {
       PATH: process.env['PATH'],
       HOME: process.env['HOME'],
       PORT: '0',
       COUNTERSIGN_DATA_DIR: dataDir,
+      COUNTERSIGN_DRAIN: '0s',
       ...env,
     },
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -41,7 +41,7 @@ export function differenceIn(
   for (const [index, change] of scenario.changes.entries()) {
     if (difference !== undefined) return difference;
     lines = changed(lines, change);
-    const before = () => firstDifference(scenario, reference, engine, index);
+    const before = () => firstDifference(scenario, reference, engine, index, tally);
     const prepared = prepare(engine, change, () => (difference ??= before()));
     tally?.change(scenario, prepared !== undefined);
     // Nothing shows of a change that is refused, or that is ready and not committed.
@@ -50,7 +50,7 @@ export function differenceIn(
     if (prepared === undefined) engine = make(model, lines);
     else
       difference ??= committed(prepared, () =>
-        firstDifference(scenario, reference, engine, index + 1),
+        firstDifference(scenario, reference, engine, index + 1, tally),
       );
     difference ??= firstDifference(scenario, reference, engine, index + 1, tally);
   }
