@@ -96,7 +96,7 @@ export function startTlsRedis(password: string): Promise<TlsRedis | undefined> {
   });
 }
 
-/** Starts a master, its replica and a watcher that takes a master for lost after 300 ms. */
+/** Starts a master, its replica and a watcher that takes a master for lost after a second. */
 export function startSentinelRedis(password: string): Promise<SentinelRedis | undefined> {
   return closingOnFailure(async (closers) => {
     const start = async (settings: (port: number) => readonly string[]) => {
@@ -129,8 +129,8 @@ export function startSentinelRedis(password: string): Promise<SentinelRedis | un
     const file = join(folder, 'sentinel.conf');
     const watched = `sentinel monitor main 127.0.0.1 ${master.port} 1
 sentinel auth-pass main ${password}
-sentinel down-after-milliseconds main 300
-sentinel failover-timeout main 3000
+sentinel down-after-milliseconds main 1000
+sentinel failover-timeout main 5000
 `;
     await writeFile(file, watched);
     const watcher = await start((port) => [file, '--sentinel', '--port', String(port)]);
@@ -173,7 +173,7 @@ export function startClusterRedis(password: string): Promise<ClusterRedis | unde
         ['--requirepass', password],
         ['--cluster-enabled', 'yes'],
         ['--cluster-config-file', 'nodes.conf'],
-        ['--cluster-node-timeout', '1000'],
+        ['--cluster-node-timeout', '2000'],
         ['--cluster-require-full-coverage', 'no'],
       ].flat();
       const server = await startRedisServer({ port, settings });

@@ -13,6 +13,9 @@ import { createLogger } from '../../src/platform/log.js';
 /** Where a developer's own Postgres is taken from. */
 const LOCAL_POSTGRES = 'postgresql://postgres@127.0.0.1:5432/postgres';
 
+/** What tells the processes that mocha starts which Postgres was found. */
+const FOUND = 'COUNTERSIGN_TEST_POSTGRES';
+
 /** What mocha runs when every test is done. */
 export async function mochaGlobalTeardown(): Promise<void> {
   await stop();
@@ -41,7 +44,9 @@ async function startOwn(): Promise<string> {
   return postgres.url;
 }
 
-/** Where databases are made for tests. */
+/** Where databases are made for tests. Processes of mocha that run tests side by side share it. */
 export const POSTGRES_URL =
   process.env['DATABASE_URL'] ??
+  process.env[FOUND] ??
   ((await answers(LOCAL_POSTGRES)) ? LOCAL_POSTGRES : await startOwn());
+process.env[FOUND] = POSTGRES_URL;
