@@ -31,9 +31,11 @@ export interface CountersignOptions {
 
 /** A running server, and what only it can do. */
 export interface Countersign extends Peer {
-  /** The value of a metric, summed over its labels. */
-  metric(name: string): Promise<number>;
+  /** The values of metrics, each summed over its labels. */
+  metrics(...names: readonly string[]): Promise<readonly number[]>;
   addRule(rule: RuleLine): Promise<void>;
+  /** Applies another bundle through the API; resolves once it is in force. */
+  apply(workload: Workload): Promise<void>;
   /** Whether the check with this body is allowed. */
   allows(body: object): Promise<boolean>;
   /** Throws where the check with this body is not allowed. */
@@ -57,9 +59,13 @@ export async function startCountersign(options: CountersignOptions): Promise<Cou
     name: `audit ${options.audit}`,
     pid: server.pid,
     target,
-    metric: (name) => readMetric(origin, rootKey, name),
+    metrics: (...names) => readMetrics(origin, rootKey, names),
     addRule: async (rule) => {
       await post(`${origin}/v1/rules`, rootKey, { add: [rule] }, 200);
+    },
+    apply: async (workload) => {
+      const files = Object.fromEntries(bundleOf(workload, options.governance));
+      await post(`${origin}/v1/bundles`, rootKey, { files }, 201);
     },
     allows: async (body) => {
       const answer = await post(`${origin}/check`, rootKey, body, 200);
@@ -144,12 +150,20 @@ function targetOf(
   };
 }
 
-async function readMetric(origin: string, rootKey: string, name: string): Promise<number> {
+async function readMetrics(
+  origin: string,
+  rootKey: string,
+  names: readonly string[],
+): Promise<readonly number[]> {
   const answer = await fetch(`${origin}/metrics`, {
     headers: { Authorization: `Bearer ${rootKey}` },
   });
   const lines = (await answer.text()).split('\n');
-  const values = lines.filter((line) => line.startsWith(`${name} `) || line.startsWith(`${name}{`));
-  if (values.length === 0) throw new Error(`the server has no metric \`${name}\``);
-  return values.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0);
+  return names.map((name) => {
+    const values = lines.filter(
+      (line) => line.startsWith(`${name} `) || line.startsWith(`${name}{`),
+    );
+    if (values.length === 0) throw new Error(`the server has no metric \`${name}\``);
+    return values.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0);
+  });
 }

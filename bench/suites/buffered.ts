@@ -67,7 +67,7 @@ export const buffered: Suite = {
 async function sustain(server: Countersign, generator: LoadGenerator, seconds: number) {
   const backlog: number[] = [];
   const load = { over: false };
-  const waiting = () => server.metric('countersign_audit_pending');
+  const waiting = async () => (await server.metrics('countersign_audit_pending'))[0] ?? Number.NaN;
   const watch = async (): Promise<void> => {
     while (!load.over) {
       backlog.push(await waiting());
