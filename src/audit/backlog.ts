@@ -189,8 +189,8 @@ export class Backlog {
     while (this.pending > 0 && !over.aborted) {
       if (!(await this.#sendBatch())) await pause(RETRY.first, over);
     }
-    // Whoever closes the files next must find nobody reading them.
-    await this.#sender;
+    // Whoever closes the files next must find nobody reading them, nor writing.
+    await Promise.all([this.#sender, this.#keeper]);
   }
 
   /** Whether events come faster than Postgres writes them. */

@@ -85,6 +85,8 @@ export class Spill {
   #looking: Repetition | undefined;
   #onFound = (): void => {};
   #prepared: Promise<void> | undefined;
+  /** The latest rows that were to be kept. */
+  #appended: Promise<boolean> | undefined;
 
   constructor(options: SpillOptions) {
     this.#options = options;
@@ -113,7 +115,13 @@ export class Spill {
   }
 
   /** Keeps rows; resolves when they are on the disk, with false where there they cannot be. */
-  async append(rows: readonly StoredRow[]): Promise<boolean> {
+  append(rows: readonly StoredRow[]): Promise<boolean> {
+    const appended = this.#append(rows);
+    this.#appended = appended;
+    return appended;
+  }
+
+  async #append(rows: readonly StoredRow[]): Promise<boolean> {
     const { maxBytes, metrics } = this.#options;
     const text = await linesOf(rows);
     try {
@@ -185,6 +193,8 @@ export class Spill {
     this.#closed = true;
     await this.#prepared;
     await this.#looking?.stop();
+    // What is being written is left with the rest.
+    await this.#appended;
     for (const segment of this.#forgetAll()) {
       try {
         if (segment.waits) await segment.leave(this.#newPath(LEFT));

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import fc from 'fast-check';
 import { sql } from 'kysely';
 import type { AuditEvent } from '../../src/audit/event.js';
@@ -28,8 +29,9 @@ function decision(subject: string, more: Partial<AuditEvent> = {}): AuditEvent {
   return { id: `dec_${subject}`, kind: 'decision', actor: 'key:1', subject, ...more };
 }
 
+/** Looks again and again, and leaves the processor to others in between. */
 async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  while (!(await condition())) await new Promise((resolve) => setImmediate(resolve));
+  while (!(await condition())) await delay(2);
 }
 
 describe('the audit while Postgres is away', () => {
@@ -43,7 +45,7 @@ describe('the audit while Postgres is away', () => {
     db = await testDatabase();
     const proxied = await postgresProxy(db.url);
     proxy = proxied.proxy;
-    through = connectDatabase(proxied.url, { connectTimeout: 500, queryTimeout: 200 });
+    through = connectDatabase(proxied.url, { connectTimeout: 500, queryTimeout: 400 });
   });
   beforeEach(async () => {
     folder = await mkdtemp(join(tmpdir(), 'countersign-outage-'));

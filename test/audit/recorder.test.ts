@@ -338,7 +338,8 @@ describe('the audit recorder', () => {
     await audit.record(decision('d'));
     await sql`ALTER TABLE audit_events_gone RENAME TO audit_events`.execute(db.database);
     await audit.record(decision('e'));
-    await audit.flush();
+    // An attempt that began before the table was there may fail yet.
+    await audit.flush().catch(() => audit.flush());
     assert.deepEqual(await subjects(), ['a', 'b', 'c', 'd', 'e']);
   });
 

@@ -162,6 +162,17 @@ describe('the spill of the audit', () => {
     assert.deepEqual(await replayed(kept), ['a']);
   });
 
+  it('leaves to the next process what was being written when it was closed', async () => {
+    const former = spill();
+    const appended = former.append([row('a')]);
+    await former.close();
+    assert.equal(await appended, true);
+    const next = spill();
+    await next.look();
+    assert.deepEqual(await replayed(next), ['a']);
+    assert.deepEqual(await files(), []);
+  });
+
   it('leaves what waits to the next process, which takes it at once', async () => {
     const former = spill();
     await former.append([row('a'), row('b')]);
