@@ -56,12 +56,15 @@ export function spawnServer(dataDir: string, env: Record<string, string> = {}): 
   return { child, pid: child.pid, listening, ended };
 }
 
-/** A data directory that goes when the test file is over. */
+/** The database of a server that was killed ends a little later, and writes until then. */
+const REMOVAL = { recursive: true, force: true, maxRetries: 20, retryDelay: 50 };
+
+/** A data directory that goes when the test file is over, and the database in it has ended. */
 export async function temporaryDataDir(): Promise<{ path: string; remove(): Promise<void> }> {
   const path = await mkdtemp(join(tmpdir(), 'countersign-data-'));
   // Where root runs the tests, the database's own user passes through to folders below.
   await chmod(path, 0o711);
-  return { path, remove: () => rm(path, { recursive: true, force: true }) };
+  return { path, remove: () => rm(path, REMOVAL) };
 }
 
 /** The root key of a data directory. */
