@@ -97,7 +97,7 @@ const MIGRATION_TIMEOUT = 600_000;
 const TRANSACTION_TIMEOUT = 2_000;
 
 /** A server that starts waits this long for a connection to Redis, in milliseconds. */
-const REDIS_PATIENCE = 1_000;
+const REDIS_PATIENCE = 3_000;
 
 /** Calls that may wait for a connection, of each purpose. */
 const MAX_WAITING = 256;
@@ -298,6 +298,8 @@ async function countInRedis(
   const connected = firstConnected(redis);
   const servers = enterRoll(redis, log);
   closers.push(() => servers.leave());
+  // A node of a cluster may come later than the start waits for it: not to be known 5 seconds later still.
+  void connected.then(() => servers.call());
   const limiter = createRedisLossLimiter({
     openShared: (onRead) => createRedisLimiter({ redis, onRead }),
     onLoss,
