@@ -17,7 +17,7 @@ import type { Metrics } from './platform/metrics.js';
 import { migrateUp } from './platform/migrate.js';
 import { withinTime } from './platform/later.js';
 import type { RedisClient } from './platform/redis.js';
-import { enterRoll } from './platform/server-roll.js';
+import { enterRoll, type ServerRoll } from './platform/server-roll.js';
 
 /** What the server keeps its state in. */
 export interface Stores {
@@ -40,6 +40,8 @@ export interface Stores {
   /** For following the policy: nobody else's slow query may keep a change from arriving. */
   readonly following: Database;
   readonly redis: RedisClient | undefined;
+  /** The servers that share what Redis counts; kept where there is a Redis. */
+  readonly roll: ServerRoll | undefined;
   readonly limiter: Limiter;
   /** Settles with the reason when the embedded database ends by itself; never rejects. */
   readonly failed: Promise<string>;
@@ -138,8 +140,9 @@ export async function openStores(
     breaker: new Breaker({ onChange: tellingOfBreaker('postgres', telling) }),
   });
   const redis = await openRedis(config, telling.log, closers);
-  const limiter = await openLimiter(config, { database, redis }, telling, closers);
-  return { url, database, records, management, lengthy, following, redis, limiter, failed };
+  const roll = redis && (await openRoll(management, telling, closers));
+  const limiter = await openLimiter(config, { database, redis, roll }, telling);
+  return { url, database, records, management, lengthy, following, redis, roll, limiter, failed };
 }
 
 /** Makes the state of a store's breaker a metric, and logs its changes. */
@@ -273,46 +276,50 @@ async function openRedis(
   return redis;
 }
 
+/** Enters the roll before anything is counted: without Redis a server lets its share through. */
+async function openRoll(
+  database: Database,
+  { log, metrics }: Telling,
+  closers: Closer[],
+): Promise<ServerRoll> {
+  const roll = enterRoll({ database, log, counted: (count) => metrics.servers.set(count) });
+  closers.push(() => roll.leave());
+  await roll.call();
+  return roll;
+}
+
 /** Redis where there is one; memory while the database is this process's own; else Postgres. */
 async function openLimiter(
   { databaseUrl, limitsOnRedisLoss }: Config,
-  { database, redis }: { database: Database; redis: RedisClient | undefined },
+  { database, redis, roll }: Pick<Stores, 'database' | 'redis' | 'roll'>,
   telling: Telling,
-  closers: Closer[],
 ): Promise<Limiter> {
   const { clock } = telling;
-  if (redis !== undefined) return countInRedis(redis, limitsOnRedisLoss, telling, closers);
+  if (redis && roll) return countInRedis({ redis, roll }, limitsOnRedisLoss, telling);
   if (databaseUrl === undefined) return createMemoryLimiter({ clock });
   return createPostgresLimiter({ database });
 }
 
 /** Counts in Redis, and without it as the settings say; a Redis that is back hears what it missed. */
 async function countInRedis(
-  redis: RedisClient,
+  { redis, roll }: { redis: RedisClient; roll: ServerRoll },
   onLoss: Config['limitsOnRedisLoss'],
   telling: Telling,
-  closers: Closer[],
 ): Promise<Limiter> {
-  const { log, clock, metrics } = telling;
+  const { clock, metrics } = telling;
   const { firstConnected, onReturn } = await import('./platform/redis.js');
-  const connected = firstConnected(redis);
-  const servers = enterRoll(redis, log);
-  closers.push(() => servers.leave());
-  // A node of a cluster may come later than the start waits for it: not to be known 5 seconds later still.
-  void connected.then(() => servers.call());
   const limiter = createRedisLossLimiter({
     openShared: (onRead) => createRedisLimiter({ redis, onRead }),
     onLoss,
     clock,
-    standing: () => servers.standing,
+    standing: () => roll.standing,
     onUncounted: (how) => metrics.limitsWithoutRedis.inc(how),
     onBreaker: tellingOfBreaker('redis', telling),
     // The counters of a tenant are on one node of a cluster.
     ...(redis.isCluster && { partOf: (tenant) => tenant }),
   });
   // So that the first checks are counted with those of others; a server starts without Redis, too.
-  await withinTime(connected, REDIS_PATIENCE, undefined);
-  await withinTime(servers.call(), REDIS_PATIENCE, undefined);
+  await withinTime(firstConnected(redis), REDIS_PATIENCE, undefined);
   onReturn(redis, () => void limiter.returned());
   return limiter;
 }

@@ -22,7 +22,7 @@ interface Watched {
  */
 export async function openWatcher(
   redisUrl: string | undefined,
-  { stores: { url, following, redis }, current, metrics, log }: Watched,
+  { stores: { url, following, redis, roll }, current, metrics, log }: Watched,
   closers: Closer[],
 ): Promise<ChangeWatcher> {
   // A server without Redis starts faster without its client.
@@ -42,8 +42,19 @@ export async function openWatcher(
     onOpen: () => watcher.opened(),
     log,
   });
+  const countServers = roll && (() => roll.callSoon());
+  const fromPostgres = listener('postgres');
   const listening = await Promise.all([
-    listenForChanges({ url, ...listener('postgres') }),
+    listenForChanges({
+      url,
+      ...fromPostgres,
+      onOpen: () => {
+        fromPostgres.onOpen();
+        // One may have come that nobody heard of.
+        countServers?.();
+      },
+      ...(countServers && { onServer: countServers }),
+    }),
     ...(redisUrl && changes
       ? [changes.listenOnRedis({ url: redisUrl, ...listener('redis') })]
       : []),

@@ -3,6 +3,7 @@ import type pg from 'pg';
 import { CHANGES_CHANNEL } from './change-log.js';
 import { type ChangeListener, keepListening, type StopListening } from './keep-listening.js';
 import { PatientClient } from './patient-client.js';
+import { SERVERS_CHANNEL } from './server-roll.js';
 
 /** Milliseconds in which a connection must be made, and answer. */
 const PATIENCE = 2_000;
@@ -17,6 +18,8 @@ export interface PostgresListener extends ChangeListener {
   readonly url: string;
   /** Milliseconds after which Postgres is asked whether it is there; 5,000 unless given. */
   readonly silence?: number;
+  /** Told when there is one more server. */
+  onServer?(): void;
 }
 
 /**
@@ -33,7 +36,7 @@ export function listenForChanges(listener: PostgresListener): Promise<StopListen
 }
 
 async function listenUntilLost(
-  { url, silence = SILENCE, onMessage }: PostgresListener,
+  { url, silence = SILENCE, onMessage, onServer }: PostgresListener,
   stopping: AbortSignal,
   opened: () => void,
 ): Promise<void> {
@@ -53,10 +56,14 @@ async function listenUntilLost(
   stopping.addEventListener('abort', stop, { once: true });
   // Until it is awaited below, its end is told by what fails before.
   lost.catch(() => undefined);
-  client.on('notification', ({ payload = '' }) => onMessage(payload));
+  client.on('notification', ({ channel, payload = '' }) => {
+    if (channel === SERVERS_CHANNEL) onServer?.();
+    else onMessage(payload);
+  });
   try {
     await client.connect();
     await client.query(`LISTEN ${CHANGES_CHANNEL}`);
+    if (onServer !== undefined) await client.query(`LISTEN ${SERVERS_CHANNEL}`);
     opened();
     await Promise.race([lost, askWhetherThere(client, silence, over.signal)]);
   } finally {

@@ -140,6 +140,12 @@ export function createMetrics() {
       },
       ['how'],
     ),
+    servers: new Gauge({
+      name: 'countersign_servers',
+      help: 'Servers, each worker one, that share the limits in Redis, as last counted',
+      aggregator: 'max',
+      registers,
+    }),
     breakerOpen: new Gauge({
       name: 'countersign_store_breaker_open',
       help: 'Whether decisions do without a store (postgres, redis) as it does not answer: 1 for each process',

@@ -1,43 +1,18 @@
 import { randomUUID } from 'node:crypto';
+import { sql } from 'kysely';
+import type { Database } from './database.js';
 import type { Logger } from './log.js';
-import type { RedisClient } from './redis.js';
 import { repeat } from './repeat.js';
+
+/** Where Postgres tells every listener that there is one more server. */
+export const SERVERS_CHANNEL = 'countersign_servers';
 
 /** Milliseconds between two calls of a server, and after the last one until it no longer counts. */
 const CALL_EVERY = 5_000;
 const COUNTS_FOR = 3 * CALL_EVERY;
 
-/** Counts that are remembered: the highest of them holds, as a Redis that began anew knows few servers. */
+/** Counts that are remembered: the highest of them holds, as a Postgres that was restored may know few. */
 const REMEMBERED = 3;
-
-const ROLL = 'countersign:servers';
-
-/**
- * By the clock of Redis, so that those of the servers need not agree. ARGV: id, how long it counts.
- * Answers with how many there are, and how many of them have a lesser id.
- */
-const CALL = `
-local time = redis.call('TIME')
-local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
-redis.call('ZADD', KEYS[1], now, ARGV[1])
-redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - tonumber(ARGV[2]))
-redis.call('PEXPIRE', KEYS[1], tonumber(ARGV[2]))
-local ids = redis.call('ZRANGE', KEYS[1], 0, -1)
-local before = 0
-for _, id in ipairs(ids) do
-  if id < ARGV[1] then before = before + 1 end
-end
-return {#ids, before}
-`;
-
-interface Commands {
-  countersignCallServers(
-    keys: 1,
-    roll: string,
-    id: string,
-    countsFor: number,
-  ): Promise<[count: number, place: number]>;
-}
 
 /** One of several servers. */
 export interface Standing {
@@ -49,53 +24,89 @@ export interface Standing {
 
 const ALONE: Standing = { count: 1, place: 0 };
 
-/** The servers that share a Redis; a worker is one. */
+/** The servers that share a database; a worker is one. */
 export interface ServerRoll {
-  /** How it was when Redis last answered; alone where it never did. */
+  /** How it was when Postgres last answered; alone where it never did. */
   readonly standing: Standing;
-  /** Says that this server is there, and counts; also done every few seconds. */
+  /** Says that this server is there, and counts; rejects where Postgres does not answer. */
   call(): Promise<void>;
-  /** Says no more, and that this server is gone, should Redis hear it. */
+  /** The same as soon as may be, as is done every few seconds: another has come. */
+  callSoon(): void;
+  /** Says no more, and that this server is gone, should Postgres hear it. */
   leave(): Promise<void>;
 }
 
+/** What entering the roll needs. */
+export interface RollOptions {
+  readonly database: Database;
+  readonly log: Pick<Logger, 'info' | 'warn'>;
+  /** Told how many servers there are, whenever they were counted. */
+  counted?(count: number): void;
+}
+
 /**
- * Enters this server into the roll that Redis keeps: each server calls every 5 seconds and counts for
- * 15. The highest of the latest three counts holds.
+ * Enters this server into the roll that Postgres keeps: each server calls every 5 seconds and counts for
+ * 15, by the clock of Postgres. One that is new is told of on `SERVERS_CHANNEL`, so that the others count
+ * at once. The highest of the latest three counts holds.
  */
-export function enterRoll(
-  redis: RedisClient,
-  log: Pick<Logger, 'warn'>,
-  { roll = ROLL }: { readonly roll?: string } = {},
-): ServerRoll {
-  redis.defineCommand('countersignCallServers', { lua: CALL });
-  // `defineCommand` adds a method that the client's type does not know of.
-  const commands = redis as unknown as Commands;
+export function enterRoll({ database, log, counted }: RollOptions): ServerRoll {
   const id = randomUUID();
   let latest: readonly Standing[] = [];
+  const standingNow = (): Standing =>
+    latest.reduce((most, one) => (one.count > most.count ? one : most), latest[0] ?? ALONE);
   const call = async (): Promise<void> => {
-    const told = await commands
-      .countersignCallServers(1, roll, id, COUNTS_FOR)
-      .catch(() => undefined);
-    // While Redis is away, which is logged elsewhere, the last counts hold.
-    if (told === undefined) return;
-    const [count, place] = told;
-    latest = [{ count, place }, ...latest.slice(0, REMEMBERED - 1)];
+    // What is committed by then is counted: of two servers that come at once, one sees both.
+    await sayThere(database, id);
+    const standing = await countServers(database, id);
+    latest = [standing, ...latest.slice(0, REMEMBERED - 1)];
+    counted?.(standingNow().count);
   };
-  const calling = repeat('counting servers', CALL_EVERY, call, log);
-  redis.on('ready', calling.soon);
+  let failing = false;
+  // While Postgres is away the last counts hold.
+  const callAgain = async (): Promise<void> => {
+    try {
+      await call();
+      if (failing) log.info('servers are counted again');
+      failing = false;
+    } catch (error) {
+      if (!failing) log.warn({ err: error }, 'servers cannot be counted; the last count holds');
+      failing = true;
+    }
+  };
+  const calling = repeat('counting servers', CALL_EVERY, callAgain, log);
   return {
     get standing() {
-      return latest.reduce(
-        (most, one) => (one.count > most.count ? one : most),
-        latest[0] ?? ALONE,
-      );
+      return standingNow();
     },
     call,
+    callSoon: () => calling.soon(),
     async leave() {
-      redis.off('ready', calling.soon);
       await calling.stop();
-      await redis.zrem(roll, id).catch(() => undefined);
+      await sql`DELETE FROM servers WHERE id = ${id}`.execute(database).catch(() => undefined);
     },
   };
+}
+
+/** By the clock of Postgres, so that those of the servers need not agree. */
+async function sayThere(database: Database, id: string): Promise<void> {
+  await sql`
+    WITH gone AS (
+      DELETE FROM servers WHERE id IN (
+        SELECT id FROM servers
+        WHERE seen_at < clock_timestamp() - ${COUNTS_FOR} * interval '1 ms' AND id <> ${id}
+        FOR UPDATE SKIP LOCKED)
+    ), there AS (
+      INSERT INTO servers (id, seen_at) VALUES (${id}, clock_timestamp())
+      ON CONFLICT (id) DO UPDATE SET seen_at = excluded.seen_at
+      RETURNING xmax = 0 AS is_new
+    )
+    SELECT pg_catalog.pg_notify(${SERVERS_CHANNEL}, '') FROM there WHERE is_new`.execute(database);
+}
+
+async function countServers(database: Database, id: string): Promise<Standing> {
+  const { rows } = await sql<Standing>`
+    SELECT count(*)::int AS count, (count(*) FILTER (WHERE id < ${id}))::int AS place
+    FROM servers
+    WHERE seen_at >= clock_timestamp() - ${COUNTS_FOR} * interval '1 ms'`.execute(database);
+  return rows[0] ?? ALONE;
 }

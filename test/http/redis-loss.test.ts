@@ -78,6 +78,40 @@ describe('while Redis is away', function () {
     await until(seen, (units) => units === whole - 2);
   });
 
+  it('a server that starts then shares the limits with the others from its first check on', async () => {
+    const first = await start();
+    const { database, rootKey } = first;
+    const whole = (await left(first)) ?? 0;
+    await proxy.cut();
+    const second = await start({ databaseUrl: database.url, rootKey });
+    // It has not heard yet what time it is in Redis.
+    second.now = Date.now();
+    await until(
+      () => metricOf(first, 'countersign_servers'),
+      (count) => count === 2,
+    );
+    const allowed: number[] = [];
+    for (const server of [first, second]) {
+      const answers = [];
+      for (let i = 0; i < whole; i += 1) answers.push(await check(server, rootKey));
+      allowed.push(answers.filter(({ body }) => body.decision === 'allow').length);
+    }
+    assert.deepEqual(
+      allowed.sort((a, b) => a - b),
+      [Math.floor(whole / 2), Math.ceil(whole / 2)],
+    );
+    await proxy.mend();
+    const { body } = await until(
+      () => check(second, rootKey),
+      (answer) => answer.body.rate_limit?.limit === whole,
+    );
+    assert.deepEqual(
+      [body.decision, body.rate_limit?.remaining],
+      ['deny', 0],
+      'Redis knows of all',
+    );
+  });
+
   it('such checks get 503 with `deny`, and no others', async () => {
     const server = await start({ limitsOnRedisLoss: 'deny' });
     await proxy.cut();

@@ -1,26 +1,31 @@
 import assert from 'node:assert/strict';
-import { randomUUID } from 'node:crypto';
+import { sql } from 'kysely';
 import { createLogger } from '../../src/platform/log.js';
-import { enterRoll } from '../../src/platform/server-roll.js';
-import { type TestRedis, testRedis } from '../support/redis.js';
+import { enterRoll, type ServerRoll } from '../../src/platform/server-roll.js';
+import { type TestDatabase, testDatabase } from '../support/database.js';
 
 describe('the roll of servers', () => {
   const log = createLogger('silent');
-  const roll = `test:${randomUUID()}:servers`;
-  let store: TestRedis | undefined;
+  let db: TestDatabase;
+  const entered: ServerRoll[] = [];
 
-  before(async function () {
-    store = await testRedis();
-    if (store === undefined) this.skip();
+  beforeEach(async () => {
+    db = await testDatabase();
   });
-  after(async () => {
-    await store?.redis.del(roll);
-    await store?.close();
+  afterEach(async () => {
+    for (const server of entered.splice(0)) await server.leave();
+    await db.close();
   });
 
-  const enter = () => {
-    assert.ok(store !== undefined, 'there is a Redis');
-    return enterRoll(store.redis, log, { roll });
+  const enter = (): ServerRoll => {
+    const server = enterRoll({ database: db.database, log });
+    entered.push(server);
+    return server;
+  };
+  const seenSecondsAgo = async (seconds: number): Promise<void> => {
+    await sql`UPDATE servers SET seen_at = seen_at - ${seconds} * interval '1 s'`.execute(
+      db.database,
+    );
   };
 
   it('counts the servers that have called, and one before any has', async () => {
@@ -31,8 +36,14 @@ describe('the roll of servers', () => {
     assert.equal(two.standing.count, 2);
     await one.call();
     assert.equal(one.standing.count, 2);
-    await one.leave();
-    await two.leave();
+  });
+
+  it('has one of two that enter at once know of both', async () => {
+    for (let round = 1; round <= 20; round += 1) {
+      const two = [enter(), enter()];
+      await Promise.all(two.map((server) => server.call()));
+      assert.equal(Math.max(...two.map(({ standing }) => standing.count)), 2 * round);
+    }
   });
 
   it('gives each a place of its own', async () => {
@@ -43,12 +54,10 @@ describe('the roll of servers', () => {
       standings.sort((a, b) => a.place - b.place),
       [0, 1, 2].map((place) => ({ count: 3, place })),
     );
-    for (const server of servers) await server.leave();
   });
 
-  it('forgets a server that left or fell silent, after a few more calls', async () => {
+  it('forgets a server that left, after a few more calls', async () => {
     const [stays, leaves] = [enter(), enter()];
-    await store?.redis.zadd(roll, Date.now() - 60_000, 'silent');
     await leaves.call();
     await stays.call();
     await leaves.leave();
@@ -59,14 +68,35 @@ describe('the roll of servers', () => {
     }
     assert.deepEqual(counts, [2, 2, 1]);
     assert.equal(stays.standing.place, 0);
-    await stays.leave();
   });
 
-  it('ends by itself', async () => {
-    const server = enter();
+  it('counts a server for 15 seconds after its last call, then strikes it off', async () => {
+    await enter().call();
+    await seenSecondsAgo(14);
+    const late = enter();
+    await late.call();
+    assert.equal(late.standing.count, 2);
+
+    await seenSecondsAgo(16);
+    const later = enter();
+    await later.call();
+    assert.equal(later.standing.count, 1);
+    const { rows } = await sql`SELECT id FROM servers`.execute(db.database);
+    assert.equal(rows.length, 1);
+  });
+
+  it('goes by the last count while Postgres does not answer, and says so once', async () => {
+    const said: string[] = [];
+    const telling = createLogger('info', { write: (line: string) => void said.push(line) });
+    const server = enterRoll({ database: db.database, log: telling });
+    entered.push(server);
+    await enter().call();
     await server.call();
-    const ttl = (await store?.redis.pttl(roll)) ?? 0;
-    assert.ok(ttl > 0 && ttl <= 15_000, `ends in ${ttl} ms`);
+    await sql`ALTER TABLE servers RENAME TO elsewhere`.execute(db.database);
+    await assert.rejects(server.call());
+    server.callSoon();
     await server.leave();
+    assert.equal(server.standing.count, 2);
+    assert.equal(said.filter((line) => line.includes('the last count holds')).length, 1);
   });
 });

@@ -6,6 +6,7 @@ import { type TestDatabase, testDatabase } from '../support/database.js';
 import type { Config } from '../../src/platform/config.js';
 import { createLogger } from '../../src/platform/log.js';
 import { connectRedis } from '../../src/platform/redis.js';
+import { metricOf } from '../support/metric.js';
 import { type TestServer, testServer } from '../support/server.js';
 import { until } from '../support/until.js';
 
@@ -59,7 +60,7 @@ export async function openGround(tenants: readonly string[]): Promise<Ground> {
   return { database, policyDir, close };
 }
 
-/** Starts two servers on one Redis. */
+/** Starts two servers on one Redis; resolves once each knows of the other. */
 export async function startTwoServers(
   redisUrl: string,
   { tenants = ['acme'], ...settings }: Partial<Config> & { tenants?: readonly string[] } = {},
@@ -79,6 +80,12 @@ export async function startTwoServers(
   try {
     const first = await start();
     const second = await start({ rootKey: first.rootKey });
+    for (const server of [first, second]) {
+      await until(
+        () => metricOf(server, 'countersign_servers'),
+        (count) => count === 2,
+      );
+    }
     return { servers: [first, second], key: first.rootKey, close };
   } catch (error) {
     await close();

@@ -9,9 +9,6 @@ import { until } from './until.js';
 
 const run = promisify(execFile);
 
-/** Where servers count each other. */
-const ROLL = 'countersign:servers';
-
 /** Slots of a cluster. */
 const SLOTS = 16_384;
 
@@ -35,8 +32,6 @@ export interface TlsRedis extends Store {
 export interface SentinelRedis extends Store {
   readonly master: RedisServer;
   readonly replica: RedisServer;
-  /** Has servers connect anew; resolves once all of them have counted each other. */
-  countServers(): Promise<void>;
   /** Resolves once the replica has everything that the master had when this was called. */
   replicated(): Promise<void>;
 }
@@ -147,13 +142,6 @@ sentinel failover-timeout main 5000
       url: `redis+sentinel://:${password}@127.0.0.1:${gone},127.0.0.1:${watcher.port}/main`,
       master,
       replica,
-      async countServers() {
-        const newest = await client.zrange(ROLL, '-1', '-1', 'WITHSCORES');
-        const servers = await client.zcard(ROLL);
-        await client.call('CLIENT', 'KILL', 'TYPE', 'normal');
-        const called = () => client.zcount(ROLL, `(${newest[1]}`, '+inf');
-        await until(called, (count) => count === servers);
-      },
       async replicated() {
         if ((await client.wait(1, 5_000)) !== 1) throw new Error('the replica lags behind');
       },
