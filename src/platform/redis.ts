@@ -80,18 +80,29 @@ export function connectRedis(
   return withOutagesLogged(redis, log);
 }
 
-/** Resolves once there is a connection; of a cluster, one to each node that holds keys and is not away. */
+/**
+ * Resolves once there is a connection; of a cluster, one to each node that holds keys and is not away. Also
+ * once the first could not be made: there may be none for long.
+ */
 export async function firstConnected(redis: RedisClient): Promise<void> {
-  if (redis.status !== 'ready') {
-    await new Promise<void>((resolve) => redis.once('ready', () => resolve()));
+  const isOpen = redis.status === 'ready' || (await openedOrRefused(redis));
+  if (isOpen && redis.isCluster) {
+    await Promise.all((redis as Cluster).nodes('master').map(openedOrEnded));
   }
-  if (redis.isCluster) await Promise.all((redis as Cluster).nodes('master').map(openedOrEnded));
 }
 
 /** Calls back whenever Redis, or a node of a cluster, can be reached again. */
 export function onReturn(redis: RedisClient, returned: () => void): void {
   redis.on('ready', returned);
   redis.on(NODE_RETURNED, returned);
+}
+
+/** Whether it was opened. */
+function openedOrRefused(redis: RedisClient): Promise<boolean> {
+  return new Promise((resolve) => {
+    redis.once('ready', () => resolve(true));
+    redis.once('error', () => resolve(false));
+  });
 }
 
 function openedOrEnded(node: Redis): Promise<void> {
