@@ -20,7 +20,7 @@ const MESSAGES = 'countersign_change_messages_total';
 const PASSWORD = 'correct-horse';
 
 describe('two servers on a Redis that Sentinel watches', function () {
-  this.timeout(30_000);
+  this.timeout(60_000);
   let redis: SentinelRedis;
   let two: TwoServers;
   before(async function () {
@@ -61,8 +61,13 @@ describe('two servers on a Redis that Sentinel watches', function () {
     const asked = { key, subject: 'maud' };
     const decided: Decided[] = [];
     for (const server of servers) decided.push(await answerOf(server, asked));
-    // So that both have heard the same of what is left.
-    for (const server of servers) await answerOf(server, { ...asked, dry_run: true });
+    // So that both have heard the same of what is left, and what was taken for a late answer is back.
+    for (const server of servers) {
+      await until(
+        () => exportOf(server, { ...asked, dry_run: true }),
+        ({ rate_limit }) => rate_limit?.remaining === LIMIT - servers.length - 1,
+      );
+    }
     await redis.replicated();
     await redis.master.kill();
     const askBoth = async (): Promise<Decided[]> => {

@@ -125,7 +125,7 @@ export function startSentinelRedis(password: string): Promise<SentinelRedis | un
     const watched = `sentinel monitor main 127.0.0.1 ${master.port} 1
 sentinel auth-pass main ${password}
 sentinel down-after-milliseconds main 1000
-sentinel failover-timeout main 5000
+sentinel failover-timeout main 2000
 `;
     await writeFile(file, watched);
     const watcher = await start((port) => [file, '--sentinel', '--port', String(port)]);
