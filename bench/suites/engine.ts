@@ -2,7 +2,13 @@ import { type Decider, disagreements, nodeCasbin, ourEngine } from '../engines.j
 import { interleave, ratioOf, spreadOf } from '../measure.js';
 import type { Figure } from '../report.js';
 import { timedCalls } from '../timing.js';
-import { KEY_MATCHES, keyMatchWorkload, rbacWorkload, type Workload } from '../workloads.js';
+import {
+  domainsWorkload,
+  KEY_MATCHES,
+  keyMatchWorkload,
+  rbacWorkload,
+  type Workload,
+} from '../workloads.js';
 import type { RunOptions, Suite } from './suite.js';
 
 /** How often each peer is measured. */
@@ -47,13 +53,23 @@ export const engine: Suite = {
 /** Our engine at several sizes in turn. */
 async function growth(sizes: readonly number[], options: RunOptions): Promise<Figure[]> {
   options.tell('  ours, at each size');
+  const checks = CHECKS;
   const kinds = [
-    ...sizes.map((size) => ({ size, tenants: size / 1_000, title: '' })),
-    { size: 100_000, tenants: 1, title: ' in one tenant' },
+    ...sizes.map((size) => ({ size, title: '', workload: rbacWorkload(size, { checks }) })),
+    {
+      size: 100_000,
+      title: ' in one tenant',
+      workload: rbacWorkload(100_000, { tenants: 1, checks }),
+    },
+    ...sizes.map((size) => ({
+      size,
+      title: " of Casbin's own model",
+      workload: domainsWorkload(size, { checks }),
+    })),
   ];
   const each = [];
-  for (const { size, tenants, title } of kinds) {
-    const ours = await ourEngine(rbacWorkload(size, { tenants, checks: CHECKS }), options.checkout);
+  for (const { size, title, workload } of kinds) {
+    const ours = await ourEngine(workload, options.checkout);
     const what = `RBAC, ${size.toLocaleString('en')} rules${title}: a decision of the ${ours.name}`;
     each.push({ size, what, time: timedCalls(ours.decide, OUR_BUDGET) });
   }

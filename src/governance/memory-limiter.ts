@@ -138,7 +138,12 @@ export class MemoryLimiter implements Limiter {
 function addOne({ uses }: Counter, bucket: number): void {
   const first = bucket - SUB_BUCKETS;
   while ((uses[0]?.bucket ?? first) < first) uses.shift();
-  // The last one, or further in where the clock was set back.
+  const last = uses.at(-1);
+  if (last?.bucket === bucket) {
+    last.used += 1;
+    return;
+  }
+  // Further in where the clock was set back.
   const at = uses.findLastIndex((use) => use.bucket <= bucket);
   const use = uses[at];
   if (use?.bucket === bucket) use.used += 1;

@@ -93,19 +93,25 @@ export interface Reading {
  * where that is allowed, and `spend` says so. `now` is the store's, the one that it has counted by.
  */
 export function answerOf(readings: readonly Reading[], now: number, spend: boolean): Taken {
-  const refusing = readings.filter((reading) => leftAfter(reading, now) < 0);
-  const allowed = refusing.length === 0;
   let tightest: TightestLimit | undefined;
-  for (const reading of allowed ? readings : refusing) {
-    const limit = allowed ? limitAfter(reading, now) : limitReached(reading, now);
-    tightest = tightest === undefined ? limit : tighterOf(tightest, limit);
+  for (const reading of readings) {
+    const left = leftAfter(reading, now);
+    if (left < 0) return refusalOf(readings, now);
+    tightest = tighterOf(tightest, limitAfter(reading, now, left));
   }
   if (tightest === undefined) return NOTHING_TAKEN;
-  if (allowed) {
-    return { allowed, tightest, refused: [], receipt: spend ? receiptOf(readings, now) : [] };
-  }
+  const { refused, receipt } = NOTHING_TAKEN;
+  return { allowed: true, tightest, refused, receipt: spend ? receiptOf(readings, now) : receipt };
+}
+
+/** The answer where one at least has nothing left. */
+function refusalOf(readings: readonly Reading[], now: number): Taken {
+  const refusing = readings.filter((reading) => leftAfter(reading, now) < 0);
+  const tightest = refusing
+    .map((reading) => limitReached(reading, now))
+    .reduce((tighter, limit) => tighterOf(tighter, limit));
   const refused = [...new Set(refusing.map(({ demand }) => demand.ruleId))];
-  return { allowed, tightest, retryAfter: tightest.reset, refused, receipt: [] };
+  return { allowed: false, tightest, retryAfter: tightest.reset, refused, receipt: [] };
 }
 
 function receiptOf(readings: readonly Reading[], now: number): Receipt {
@@ -121,17 +127,14 @@ function leftAfter({ demand: { count, periodMs }, uses }: Reading, now: number):
   return count - usedIn(uses, now, periodMs) - 1;
 }
 
-/** Where a limit stands once one unit more was taken from it: in the sub-bucket of now. */
-function limitAfter(reading: Reading, now: number): TightestLimit {
-  const { count, periodMs, ruleId } = reading.demand;
+/** Where a limit stands once one unit more was taken from it, which leaves `remaining`. */
+function limitAfter({ demand, uses }: Reading, now: number, remaining: number): TightestLimit {
+  const { count, periodMs, ruleId } = demand;
+  // Where it is taken.
   const here = bucketAt(now, periodMs);
-  const oldest = bucketFreeing(1, reading.uses, firstCounted(now, periodMs)) ?? here;
-  return {
-    limit: count,
-    remaining: leftAfter(reading, now),
-    reset: secondsUntilOut(Math.min(oldest, here), now, periodMs),
-    ruleId,
-  };
+  const oldest = bucketFreeing(1, uses, here - SUB_BUCKETS) ?? here;
+  const reset = secondsUntilOut(Math.min(oldest, here), now, periodMs);
+  return { limit: count, remaining, reset, ruleId };
 }
 
 /** Where a limit stands that is reached, or is passed since it was lowered. */
@@ -145,7 +148,8 @@ function limitReached(reading: Reading, now: number): TightestLimit {
 }
 
 /** The one that leaves less, or as much for longer. */
-function tighterOf(a: TightestLimit, b: TightestLimit): TightestLimit {
+function tighterOf(a: TightestLimit | undefined, b: TightestLimit): TightestLimit {
+  if (a === undefined) return b;
   const difference = a.remaining - b.remaining || b.reset - a.reset;
   return difference <= 0 ? a : b;
 }
