@@ -1,13 +1,18 @@
 import { sql } from 'kysely';
 import type { Spill } from './audit/spill.js';
+import { createRedisLimiter } from './governance/redis-limiter.js';
 import type { HealthCheck, Services } from './http/services.js';
 import type { Clock } from './platform/clock.js';
 import { withinTime } from './platform/later.js';
+import { refusalOf } from './platform/store-failure.js';
 import type { CurrentPolicy } from './policy/current-policy.js';
 import type { Stores } from './server-stores.js';
 
 /** How long a store may take to answer a monitor, in milliseconds. */
 const PROBE_TIME = 1_000;
+
+/** Counted in Redis for monitors: one that is full, or refuses, answers a `PING` all the same. */
+const PROBE = { ruleId: '', tenant: '', counter: 'health', periodMs: 1_000, count: 1_000_000_000 };
 
 /** What the health endpoints ask. */
 export function createHealth({
@@ -21,6 +26,7 @@ export function createHealth({
   clock: Clock;
   spill: Pick<Spill, 'state'>;
 }): Services['health'] {
+  const counters = redis && createRedisLimiter({ redis });
   const judgePolicy = (): HealthCheck => {
     if (!current.isFresh()) return failed('Postgres has not confirmed the policy for too long');
     if (current.snapshot.bundle === undefined) return failed('no bundle was applied yet');
@@ -31,7 +37,9 @@ export function createHealth({
     checks: async () => ({
       database: await probe(sql`SELECT 1`.execute(records), 'Postgres'),
       redis:
-        redis === undefined ? { status: 'not_configured' } : await probe(redis.ping(), 'Redis'),
+        counters === undefined
+          ? { status: 'not_configured' }
+          : await probe(Promise.resolve(counters.take([PROBE])), 'Redis'),
       ...auditCheck(spill.state),
       policy: { ...judgePolicy(), age_seconds: policyAge(current, clock) },
     }),
@@ -57,7 +65,10 @@ function failed(message: string): HealthCheck {
 async function probe(answer: Promise<unknown>, name: string): Promise<HealthCheck> {
   const asked = answer.then(
     (): HealthCheck => ({ status: 'ok' }),
-    () => failed(`${name} cannot be reached`),
+    (error: unknown) => {
+      const refusal = refusalOf(error);
+      return failed(`${name} ${refusal ? `refuses: ${refusal}` : 'cannot be reached'}`);
+    },
   );
   return withinTime(asked, PROBE_TIME, failed(`${name} does not answer in time`));
 }

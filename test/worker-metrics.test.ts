@@ -11,7 +11,7 @@ function workerMetrics(decisions: number, revision: number) {
   }
   metrics.revision.set(revision);
   metrics.engineRules.set(43);
-  metrics.auditPending.set(decisions);
+  metrics.watchAuditPending(() => decisions);
   return metrics;
 }
 

@@ -17,7 +17,8 @@ export interface AuditLog {
 
 /** The metrics that the audit feeds. */
 export interface AuditMetrics {
-  readonly auditPending: { set(value: number): void };
+  /** Asks for the events that wait, from now on. */
+  watchAuditPending(pending: () => number): void;
   readonly auditFailures: { inc(): void };
 }
 
@@ -68,7 +69,7 @@ export interface BacklogOptions {
   readonly confirm: boolean;
   readonly send: SendRows;
   /** Where events are kept while Postgres is away, if they are; what it has is sent in any mode. */
-  readonly spill?: Pick<Spill, 'waits' | 'accept' | 'append' | 'replay'> | undefined;
+  readonly spill?: Pick<Spill, 'waits' | 'hasRoom' | 'accept' | 'append' | 'replay'> | undefined;
   readonly log: AuditLog;
   readonly metrics: AuditMetrics | undefined;
   readonly limits: Partial<BacklogLimits>;
@@ -121,6 +122,7 @@ export class Backlog {
     this.#options = options;
     this.#limits = { ...USUAL, ...options.limits };
     this.#waiting = new WaitingEvents(this.#limits);
+    options.metrics?.watchAuditPending(() => this.pending);
   }
 
   get pending(): number {
@@ -148,6 +150,10 @@ export class Backlog {
       return Promise.reject(new Unavailable('the audit cannot be written and its buffer is full'));
     }
     if (this.#options.confirm) return this.#addAndWait(recorded, weight);
+    // What is taken must find its place on disk, whatever becomes of Postgres.
+    if (this.#isBehind() && !this.#options.spill?.hasRoom(this.#characters + weight)) {
+      return Promise.reject(new Unavailable('the audit cannot be written, and its disk is full'));
+    }
     this.#waiting.add(recorded, weight);
     this.#count(weight);
     this.#schedule(this.#waiting.count === batch ? 0 : delay);
@@ -278,7 +284,6 @@ export class Backlog {
     await Promise.resolve();
     if (this.#replaysNext()) return this.#replay();
     const batch = this.#batches[0] ?? this.#take();
-    this.#report();
     this.#sending = batch;
     this.#keepSoon();
     try {
@@ -398,7 +403,6 @@ export class Backlog {
     this.#inBatches -= batch.count;
     this.#settled += batch.count;
     this.#characters -= batch.weight;
-    this.#report();
   }
 
   async #fail(error: unknown, batch: Batch): Promise<void> {
@@ -439,10 +443,6 @@ export class Backlog {
       { again },
       { ...this.#options, onApart: (apart) => void (batch.rows = Promise.resolve(apart)) },
     );
-  }
-
-  #report(): void {
-    this.#options.metrics?.auditPending.set(this.pending);
   }
 }
 

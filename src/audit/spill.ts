@@ -20,7 +20,7 @@ export interface SpillMetrics {
 export interface SpillOptions {
   /** Where the files are; made where it is missing. Several processes may share it. */
   readonly folder: string;
-  /** Bytes that all files in it may take. */
+  /** Bytes that all files in it may take: with more, and with about so many, no event is taken. */
   readonly maxBytes: number;
   readonly log: Pick<Logger, 'warn' | 'error'>;
   readonly metrics?: SpillMetrics | undefined;
@@ -80,7 +80,8 @@ export class Spill {
   #current: SpillSegment | undefined;
   #count = 0;
   #lastBeat: number;
-  #refuses = false;
+  /** Why events are refused, where they are. */
+  #refusal: string | undefined;
   #closed = false;
   #looking: Repetition | undefined;
   #onFound = (): void => {};
@@ -111,10 +112,24 @@ export class Spill {
   }
 
   get state(): SpillState {
-    return { bytes: this.waits ? this.#bytes : 0, refuses: this.#refuses };
+    return { bytes: this.waits ? this.#bytes : 0, refuses: this.#refusal !== undefined };
   }
 
-  /** Keeps rows; resolves when they are on the disk, with false where there they cannot be. */
+  /**
+   * Whether there is room for events of so many characters, about, that are not on the disk yet. To be
+   * asked before one is taken: what was taken is kept, and may then take a little more than there is. Once
+   * there is none, there is none until some of it was replayed.
+   */
+  hasRoom(characters: number): boolean {
+    if (this.#refusal === FULL) return false;
+    const { maxBytes } = this.#options;
+    const bytes = this.#bytes + this.#othersBytes;
+    if (bytes + characters <= maxBytes) return true;
+    this.#refuse({ bytes, max: maxBytes }, FULL);
+    return false;
+  }
+
+  /** Keeps rows; resolves when they are on the disk, with false where they cannot be written. */
   append(rows: readonly StoredRow[]): Promise<boolean> {
     const appended = this.#append(rows);
     this.#appended = appended;
@@ -122,14 +137,9 @@ export class Spill {
   }
 
   async #append(rows: readonly StoredRow[]): Promise<boolean> {
-    const { maxBytes, metrics } = this.#options;
+    const { metrics } = this.#options;
     const text = await linesOf(rows);
     try {
-      const bytes = this.#bytes + this.#othersBytes;
-      if (bytes + text.length > maxBytes) {
-        this.#refuse({ bytes, max: maxBytes }, FULL);
-        return false;
-      }
       // Written again where the file was perhaps taken meanwhile: who took it may not have seen this.
       do await this.#write(text);
       while (this.#hasOverslept());
@@ -137,16 +147,18 @@ export class Spill {
       this.#refuse({ err: error }, UNWRITABLE);
       return false;
     }
-    this.accept();
+    if (this.#refusal === UNWRITABLE) this.accept();
     metrics?.auditSpilled.inc(eventsIn(rows));
     this.#report();
     return true;
   }
 
-  /** Says that events are taken again, by the disk or by Postgres. */
+  /** Says that events are taken again, by the disk or by Postgres, where they are. */
   accept(): void {
-    if (!this.#refuses) return;
-    this.#refuses = false;
+    if (this.#refusal === undefined) return;
+    const isFull = this.#bytes + this.#othersBytes >= this.#options.maxBytes;
+    if (this.#refusal === FULL && isFull && this.waits) return;
+    this.#refusal = undefined;
     this.#options.log.warn('audit events find room again');
     this.#report();
   }
@@ -300,8 +312,8 @@ export class Spill {
 
   /** Says so once, until it is possible again. */
   #refuse(members: object, message: string): void {
-    if (!this.#refuses) this.#options.log.error(members, message);
-    this.#refuses = true;
+    if (this.#refusal === undefined) this.#options.log.error(members, message);
+    this.#refusal = message;
     this.#report();
   }
 
@@ -316,7 +328,7 @@ export class Spill {
   #report(): void {
     const { metrics } = this.#options;
     metrics?.auditSpillBytes.set(this.#bytes);
-    metrics?.auditSpillRefuses.set(this.#refuses ? 1 : 0);
+    metrics?.auditSpillRefuses.set(this.#refusal === undefined ? 0 : 1);
   }
 }
 

@@ -9,29 +9,57 @@ const DETAILS: Readonly<Record<string, string>> = {
   ERR_HTTP_REQUEST_TIMEOUT: 'the request did not arrive in time',
 };
 
-/** Where a connection keeps its latest answer: as a member, which costs each request less than a map. */
+/** Where a connection keeps its answers: as members, which cost each request less than a map. */
 const LATEST = Symbol('latest answer');
+const BEFORE = Symbol('the answer before that');
+const REFUSED = Symbol('refused');
 
 /** A connection as this server has it. */
-type Connection = Duplex & { [LATEST]?: ServerResponse };
+type Connection = Duplex & {
+  [LATEST]?: ServerResponse;
+  [BEFORE]?: ServerResponse | undefined;
+  [REFUSED]?: boolean;
+};
 
 /** Keeps in mind which answer of a connection is the latest to have begun. */
 export function noteLatest(socket: Connection, response: ServerResponse): void {
+  socket[BEFORE] = socket[LATEST];
   socket[LATEST] = response;
 }
 
 /**
  * Answers what is no HTTP, or comes too slowly, and closes the connection. Written by hand, since
- * there is no response object for a request that never became one. Where an answer to an earlier
- * request of the connection is under way, nothing is put before or between its bytes: the connection
- * ends.
+ * there is no response object for a request that never became one. Whole requests that came before it are
+ * answered first: they may have been decided, and their grants spent. Where an answer to this very request
+ * has begun, nothing is put between its bytes: the connection ends.
  */
 export function refuseMalformed(
   error: Error & { readonly code?: string },
   socket: Connection,
 ): void {
+  const owed = owedBefore(socket);
+  // Who is too slow to send may be too slow to read: for those nobody waits.
+  if (owed === undefined || !error.code?.startsWith('HPE_')) {
+    refuse(error, socket);
+    return;
+  }
+  // What comes after that is no HTTP either.
+  if (socket[REFUSED]) return;
+  socket[REFUSED] = true;
+  owed.once('close', () => refuse(error, socket));
+}
+
+/** The last answer to a whole request that is not sent yet; those before it go out before it. */
+function owedBefore(socket: Connection): ServerResponse | undefined {
   const latest = socket[LATEST];
-  if (!socket.writable || error.code === 'ECONNRESET' || !isFree(socket, latest)) {
+  const last = latest?.req.complete ? latest : socket[BEFORE];
+  return last === undefined || last.writableFinished || last.destroyed ? undefined : last;
+}
+
+function refuse(error: Error & { readonly code?: string }, socket: Connection): void {
+  // An answer said that it is the last: the connection ends once that is sent.
+  if (socket.writableEnded) return;
+  if (!socket.writable || error.code === 'ECONNRESET' || !isFree(socket, socket[LATEST])) {
     socket.destroy();
     return;
   }

@@ -36,6 +36,15 @@ export function createMetrics() {
       policyAge.set(ageOfPolicy());
     },
   });
+  let waitingEvents = (): number => 0;
+  const auditPending: Gauge = new Gauge({
+    name: 'countersign_audit_pending',
+    help: 'Audit events in memory that wait to be written',
+    registers,
+    collect() {
+      auditPending.set(waitingEvents());
+    },
+  });
   const connections = new Gauge({
     name: 'countersign_pool_connections',
     help: 'Connections to Postgres by state (total, idle), and calls that wait for one (waiting)',
@@ -63,6 +72,10 @@ export function createMetrics() {
     /** Counts the connections of a pool in from now on. */
     watchPool(pool: WatchedPool): void {
       pools.push(pool);
+    },
+    /** Asks how many audit events wait in memory, from now on. */
+    watchAuditPending(pending: () => number): void {
+      waitingEvents = pending;
     },
     /** Asks for the age of the policy in force, in seconds, from now on. */
     watchPolicyAge(age: () => number): void {
@@ -156,11 +169,6 @@ export function createMetrics() {
       name: 'countersign_store_breaker_openings_total',
       help: 'Times that a store did not answer several times in a row, and was given a rest',
       labelNames: ['store'],
-      registers,
-    }),
-    auditPending: new Gauge({
-      name: 'countersign_audit_pending',
-      help: 'Audit events that wait to be written',
       registers,
     }),
     auditFailures: new Counter({

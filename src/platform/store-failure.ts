@@ -34,11 +34,12 @@ const MESSAGES = [
 ];
 
 /**
- * What a Redis begins its refusals with while it is full, starting, busy or changing its roles; before
- * Redis 7 that of a command in a script comes after where that is.
+ * What a Redis begins its refusals with while it is full, starting, busy or changing its roles, where its
+ * user may not do what we ask, or somebody else has written to our keys; before Redis 7 that of a command
+ * in a script comes after where that is.
  */
 const REDIS_REFUSALS =
-  /^(?:ERR Error running script .* -)?(?:OOM|LOADING|BUSY|READONLY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|MISCONF|NOREPLICAS) /;
+  /^(?:ERR Error running script .* -)?(OOM|LOADING|BUSY|READONLY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|MISCONF|NOREPLICAS|NOPERM|NOAUTH|WRONGTYPE|ERR The user executing the script can't run) ?/;
 
 /** What ioredis says of what it has not sent. */
 const UNSENT = /^(?:stream|cluster) isn't /i;
@@ -48,6 +49,13 @@ const DEEPEST_CAUSE = 5;
 /** Whether an error means that Postgres or Redis could not answer in time: a 503, not a 500. */
 export function isStoreFailure(error: unknown): boolean {
   return isAway(error) || (error instanceof Error && HELD.test(String(Reflect.get(error, 'code'))));
+}
+
+/** The word that a Redis has for why it refuses; undefined where the error is no refusal of its. */
+export function refusalOf(error: unknown): string | undefined {
+  if (!(error instanceof Error)) return undefined;
+  const word = REDIS_REFUSALS.exec(error.message)?.[1];
+  return word?.startsWith('ERR') ? 'NOPERM' : word;
 }
 
 /** Whether an error of Redis leaves no doubt that it did not do what it was asked to. */

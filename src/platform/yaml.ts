@@ -225,6 +225,8 @@ class Walk {
       this.#fault(offset, 'the key `__proto__` is not taken');
       return undefined;
     }
+    // Told as the key was read.
+    if (escapedInvisible(name) !== undefined) return undefined;
     if (Object.hasOwn(members, name)) {
       this.#fault(offset, `the key \`${name}\` is given twice`);
       return undefined;
@@ -241,10 +243,12 @@ class Walk {
       this.#flaw(pointer, offset, 'expected a finite number, or quote the value for a string');
       return null;
     }
-    // One that is left was written as an escape.
-    const [escaped] = typeof value === 'string' ? (value.match(INVISIBLE) ?? []) : [];
-    if (escaped !== undefined) this.#flaw(pointer, offset, removeInvisible(escaped));
-    else if (pointer !== undefined && this.#hadInvisible(event)) this.flawed.add(pointer);
+    const escaped = escapedInvisible(value);
+    if (typeof value === 'string' && escaped !== undefined) {
+      this.#flaw(pointer, offset, removeInvisible(escaped));
+      return value.replace(INVISIBLE, STAND_IN);
+    }
+    if (pointer !== undefined && this.#hadInvisible(event)) this.flawed.add(pointer);
     return value;
   }
 
@@ -336,6 +340,11 @@ function invisibleIn(text: string): Flaw[] {
     end = next === -1 ? text.length : next;
   }
   return flaws;
+}
+
+/** One that is left in a value was written as an escape: the others have their stand-ins. */
+function escapedInvisible(value: unknown): string | undefined {
+  return typeof value === 'string' ? value.match(INVISIBLE)?.[0] : undefined;
 }
 
 function removeInvisible(character: string): string {

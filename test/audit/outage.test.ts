@@ -212,6 +212,27 @@ describe('the audit while Postgres is away', () => {
     assert.equal(spill.state.refuses, false);
   });
 
+  it('loses none that it took, however many came before the disk was full, when it stops', async () => {
+    const { audit } = recorder({}, { maxBytes: 50_000 });
+    await proxy.cut();
+    const taken: string[] = [];
+    const record = async (name: string): Promise<void> => {
+      await audit.record(decision(name));
+      taken.push(name);
+    };
+    await record('first');
+    await until(() => audit.pending === 0);
+    const all = await Promise.allSettled(names(1_000).map(record));
+    assert.ok(taken.length > 0 && taken.length < 1_000, `${taken.length} were taken`);
+    assert.ok(all.every((one) => one.status === 'fulfilled' || one.reason instanceof Unavailable));
+    await audit.close();
+    assert.equal(audit.pending, 0);
+    await proxy.mend();
+    recorder();
+    await until(isReplayed);
+    assert.deepEqual((await stored()).sort(), taken.sort());
+  });
+
   it('refuses events where the disk cannot be written, and loses none that it took', async () => {
     await rm(folder, { recursive: true });
     await writeFile(folder, 'in the way');

@@ -132,20 +132,23 @@ describe('the spill of the audit', () => {
     assert.equal((await stat(folder)).mode & 0o777, 0o700);
   });
 
-  it('takes nothing more when it is full, says so once, and goes on when there is room', async () => {
+  it('has no room when it is full, says so once, and has some when it was replayed', async () => {
     const kept = spill(1_000);
     let taken = 0;
-    while (await kept.append([row(`row ${taken}`)])) taken += 1;
+    for (; kept.hasRoom(100); taken += 1) await kept.append([row(`row ${taken}`)]);
     assert.ok(taken > 1, `${taken} rows were taken`);
-    assert.equal(await kept.append([row('more')]), false);
+    assert.equal(kept.hasRoom(100), false);
+    assert.equal(await kept.append([row('taken before')]), true, 'what was taken is kept');
+    kept.accept();
+    assert.equal(kept.state.refuses, true);
     assert.deepEqual(
       lines.map(({ level }) => level),
       ['error'],
     );
-    assert.equal(kept.state.refuses, true);
-    assert.equal((await replayed(kept)).length, taken);
-    assert.equal(await kept.append([row('again')]), true);
+    assert.equal((await replayed(kept)).length, taken + 1);
+    kept.accept();
     assert.equal(kept.state.refuses, false);
+    assert.equal(kept.hasRoom(100), true);
   });
 
   it('takes nothing where it cannot write, says so once, and goes on when it can', async () => {
@@ -196,7 +199,7 @@ describe('the spill of the audit', () => {
     await former.append(Array.from({ length: 10 }, (_, index) => row(`row ${index}`)));
     const other = spill(1_000);
     await other.look();
-    assert.equal(await other.append([row('a')]), false);
+    assert.equal(other.hasRoom(100), false);
   });
 
   it('takes the file of a process that is gone, but not of one that runs', async () => {

@@ -194,6 +194,15 @@ rules:
     assert.deepEqual(faultsOf('rules: []'), []);
   });
 
+  it('tells lone surrogates that are written as escapes, wherever they are', () => {
+    const alone = ['remove the control character `U+D800`'];
+    const rule = (...lines: string[]) =>
+      faultsOfRule('id: a', 'kind: require-comment', 'comment: {min_length: 1}', ...lines);
+    assert.deepEqual(rule('match: {resources: ["service:\\ud800"]}'), alone);
+    assert.deepEqual(rule(`when: "action.name == '\\ud800'"`), alone);
+    assert.deepEqual(rule('description: "\\ud800"'), alone);
+  });
+
   it('takes every pattern of resources that can fit', () => {
     const match = 'match: {resources: ["document:1", "document:*", "*", "doc*", ":"]}';
     rulesOf(`rules: [{id: a, kind: require-comment, comment: {}, ${match}}]`);

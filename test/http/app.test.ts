@@ -342,24 +342,52 @@ describe('the HTTP server', () => {
       assert.equal(status, 400);
     });
 
-    it('never comes between the bytes of an earlier answer', async () => {
-      let release: (() => void) | undefined;
-      const asked = new Promise<void>((resolve) => {
-        answerCheck = () => {
-          resolve();
-          return new Promise((answer) => {
-            release = () => answer({ body: DECIDED });
-          });
-        };
+    describe('behind whole requests', () => {
+      const check = (more = ''): string =>
+        `POST /check HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${STUB_KEY}\r\nContent-Type: application/json\r\n${more}\r\n`;
+      const whole = (more = ''): string => `${check(`${more}Content-Length: 2\r\n`)}{}`;
+      const statusesOf = (text: string): string[] =>
+        [...text.matchAll(/HTTP\/1\.1 (\d+)/g)].map(([, status]) => status ?? '');
+
+      for (const [name, bytes, statuses] of [
+        ['of one', `${whole()}garbage\r\n\r\n`, ['200', '400']],
+        ['of two', `${whole()}${whole()}garbage\r\n\r\n`, ['200', '200', '400']],
+        [
+          'in the body of the next',
+          `${whole()}${check('Transfer-Encoding: chunked\r\n')}zz\r\n`,
+          ['200', '400'],
+        ],
+        ['after the last that is taken', `${whole('Connection: close\r\n')}${whole()}`, ['200']],
+      ] as const) {
+        it(`waits for their answers: ${name}`, async () => {
+          const { text } = await sendRaw(port, bytes);
+          assert.deepEqual(statusesOf(text), statuses);
+        });
+      }
+
+      it('waits for an answer that takes time', async () => {
+        let release: (() => void) | undefined;
+        const asked = new Promise<void>((resolve) => {
+          answerCheck = () => {
+            resolve();
+            return new Promise((answer) => {
+              release = () => answer({ body: DECIDED });
+            });
+          };
+        });
+        const socket = connect(port, '127.0.0.1');
+        socket.write(`${whole()}garbage\r\n\r\n`);
+        let text = '';
+        socket.on('data', (chunk) => {
+          text += String(chunk);
+        });
+        const closed = new Promise((resolve) => socket.once('close', resolve));
+        await asked;
+        socket.write('and more of it');
+        release?.();
+        await closed;
+        assert.deepEqual(statusesOf(text), ['200', '400']);
       });
-      const pending = sendRaw(
-        port,
-        `POST /check HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${STUB_KEY}\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}garbage\r\n\r\n`,
-      );
-      await asked;
-      const { text } = await pending;
-      release?.();
-      assert.equal(text, '');
     });
   });
 

@@ -112,6 +112,29 @@ describe('while Redis is away', function () {
     );
   });
 
+  it('one that refuses is away, too, and monitors are told why', async () => {
+    const server = await start({ limitsOnRedisLoss: 'deny' });
+    assert.equal((await check(server)).status, 200);
+    const client = new Redis(redis.url);
+    const monitored = async (): Promise<string> =>
+      (await server.call('GET', '/health', { key: '' })).text;
+    try {
+      await client.config('SET', 'maxmemory', '1');
+      assert.equal((await check(server)).status, 503);
+      assert.match(await monitored(), /Redis refuses: OOM/);
+      await client.config('SET', 'maxmemory', '0');
+      await client.call('ACL', 'SETUSER', 'default', '-@write');
+      assert.equal((await check(server)).status, 503);
+      assert.match(await monitored(), /Redis refuses: NOPERM/);
+    } finally {
+      await client.call('ACL', 'SETUSER', 'default', '+@all');
+      await client.config('SET', 'maxmemory', '0');
+      client.disconnect();
+    }
+    assert.equal((await check(server)).status, 200);
+    assert.match(await monitored(), /"redis":\{"status":"ok"\}/);
+  });
+
   it('such checks get 503 with `deny`, and no others', async () => {
     const server = await start({ limitsOnRedisLoss: 'deny' });
     await proxy.cut();

@@ -12,11 +12,14 @@ const REFUSALS = [
   'TRYAGAIN Multiple keys request during rehashing of slot',
   'MISCONF Redis is configured to save RDB snapshots, but it is currently unable to persist to disk.',
   'NOREPLICAS Not enough good replicas to write.',
+  "NOPERM User cs has no permissions to run the 'evalsha' command",
+  "ERR The user executing the script can't run this command or subcommand script: 862b662f, on @user_script:4.",
+  'WRONGTYPE Operation against a key holding the wrong kind of value script: 862b662f, on @user_script:11.',
   "ERR Error running script (call to f_862b662f): @user_script:22: @user_script: 22: -READONLY You can't write against a read only replica.",
 ];
 
 describe('what counts as a failure of a store', () => {
-  it('is a Redis that is full, starting, busy or changing its roles', () => {
+  it('is a Redis that is full, starting, busy, changing its roles or refuses its user', () => {
     assert.deepEqual(
       REFUSALS.filter((reply) => !isStoreFailure(new Error(reply))),
       [],
@@ -24,7 +27,7 @@ describe('what counts as a failure of a store', () => {
   });
 
   it('is no reply that says that we asked something wrong', () => {
-    for (const reply of ['ERR wrong number of arguments', 'WRONGTYPE Operation against a key']) {
+    for (const reply of ['ERR wrong number of arguments', 'NOSCRIPT No matching script.']) {
       assert.equal(isStoreFailure(new Error(reply)), false, reply);
     }
   });

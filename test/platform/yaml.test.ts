@@ -140,6 +140,7 @@ describe('reading YAML', () => {
   it('refuses lone surrogates, written out and escaped', () => {
     assert.deepEqual(faultsOf('a: \ud800'), ['1:4: remove the control character `U+D800`']);
     assert.deepEqual(faultsOf('a: "\\udc00"'), ['1:4: remove the control character `U+DC00`']);
+    assert.deepEqual(faultsOf('a: {"\\udc00": 1}'), ['1:5: remove the control character `U+DC00`']);
   });
 
   it('says where the syntax breaks', () => {

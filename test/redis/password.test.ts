@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { Redis } from 'ioredis';
 import { metricOf } from '../support/metric.js';
 import type { RedisServer } from '../support/redis.js';
 import { installed, startRedisWithPassword } from '../support/redis-kinds.js';
@@ -31,6 +33,31 @@ describe('two servers on a Redis with a password', () => {
     await tellOfManager(servers, { key, subject: 'nina' });
     assert.equal(await metricOf(servers[1], MESSAGES, { way: 'postgres' }), 0);
     assert.equal(await metricOf(servers[1], MESSAGES, { way: 'redis', outcome: 'new' }), 1);
+  });
+
+  it('need no more rights than operations.md says', async () => {
+    const text = await readFile(new URL('../../docs/operations.md', import.meta.url), 'utf8');
+    const told = /needs the keys\s+`(\S+)`, the channel `(\S+)`[^`]*`([^`]+)`/.exec(text);
+    assert.ok(told !== null, 'it says which');
+    const [, keys, channel, rights = ''] = told;
+    const admin = new Redis(redis.port, { password: 'correct-horse' });
+    await admin.call(
+      'ACL',
+      ...['SETUSER', 'least', 'on', '>least-horse', `~${keys}`, `&${channel}`],
+      ...rights.split(/\s+/),
+    );
+    admin.disconnect();
+    const least = await startTwoServers(`redis://least:least-horse@127.0.0.1:${redis.port}`);
+    try {
+      const { servers, key } = least;
+      const [server] = servers;
+      assert.equal(await takeAll(servers, { key, subject: 'maud' }), LIMIT);
+      await tellOfManager(servers, { key, subject: 'nora' });
+      assert.equal(await metricOf(servers[1], MESSAGES, { way: 'redis', outcome: 'new' }), 1);
+      assert.match((await server.call('GET', '/health')).text, /"redis":\{"status":"ok"\}/);
+    } finally {
+      await least.close();
+    }
   });
 
   it('answer without it where the password is wrong, and say so, and not which it is', async () => {
