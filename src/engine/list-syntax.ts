@@ -34,6 +34,34 @@ export function listFault(
   return undefined;
 }
 
+/** A condition's place in a matcher, as `ModelDefinitions.matcherText` has it. */
+const EVAL = /\beval\(\s*p[._](\w+)\s*\)/g;
+
+/**
+ * Whether Casbin finds the lists that are meant where it puts the conditions of a rule into the matcher,
+ * each in parentheses, and replaces what looks like lists in all of that: behind a space those around a
+ * condition look like one, too.
+ */
+export function hasListsAsMeant(
+  matcherText: string,
+  conditionOf: (field: string) => string,
+): boolean {
+  const put = (text: string, written: (condition: string) => string): string =>
+    text.replace(EVAL, (_, field: string) => `(${written(conditionOf(field))})`);
+  const asRead = withLists(put(matcherText, (condition) => condition));
+  return asRead === put(withLists(matcherText), withLists);
+}
+
+/** The text as Casbin reads it. */
+function withLists(text: string): string {
+  const units = text.split('');
+  for (const [open, close] of replacedGroups(text)) {
+    units[open] = '[';
+    units[close] = ']';
+  }
+  return units.join('');
+}
+
 /** Whether the text holds what Casbin would turn into a list as soon as ` in ` occurs beside it. */
 export function hasCommaGroup(text: string): boolean {
   return (text.match(GROUP) ?? []).some((group) => group.includes(','));

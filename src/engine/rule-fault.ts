@@ -2,7 +2,7 @@ import type { RuleLine } from '../vocabulary.js';
 import { checkExpression, within } from './check-expression.js';
 import type { Expression } from './expression.js';
 import { parseExpression } from './parse-expression.js';
-import { hasCommaGroup } from './list-syntax.js';
+import { hasCommaGroup, hasListsAsMeant } from './list-syntax.js';
 import { evaluatedFields } from './matcher-faults.js';
 import type { ModelDefinitions } from './definitions.js';
 
@@ -40,7 +40,29 @@ export function createRuleCheck(
   for (const [type, arity] of model.roleTypes) {
     types.set(type, roleFields(type, arity, model));
   }
-  return (line) => ruleFault(line, types);
+  const evaluated = [...evaluatedFields(model)];
+  return (line) => {
+    const fault = ruleFault(line, types);
+    return fault ?? (line[0] === 'p' ? listFaultOf(line, evaluated, model) : undefined);
+  };
+}
+
+/** Tells a rule whose conditions Casbin would misread once they stand in the matcher. */
+function listFaultOf(
+  [, ...values]: RuleLine,
+  evaluated: readonly string[],
+  { policyTokens, matcherText }: ModelDefinitions,
+): RuleFault | undefined {
+  if (evaluated.length === 0) return undefined;
+  const conditionOf = (name: string): string => values[policyTokens.indexOf(name)] ?? '';
+  if (hasListsAsMeant(matcherText, conditionOf)) return undefined;
+  const [first = ''] = evaluated;
+  const withComma = evaluated.find((name) => conditionOf(name).includes(','));
+  return {
+    field: policyTokens.indexOf(withComma ?? first),
+    message:
+      'Casbin would read the condition itself as a list, because of ` in ` and the comma; remove the space before `eval(` in the matcher',
+  };
 }
 
 function ruleFault(

@@ -552,6 +552,48 @@ function describeEngine(kind: EngineKind): void {
       fc.tuple(word, word, tenant).map((values): RuleLine => ['g', ...values]),
       fc.tuple(word, word, tenant).map((values): RuleLine => ['g2', ...values]),
     );
+    it('finds the lists in conditions that it accepts where node-casbin finds them', async () => {
+      const conditions = [
+        "r.sub in ['alice', 'bob']",
+        "r.sub in ('alice', 'bob')",
+        "r.sub in ['alice']",
+        "keyMatch(r.obj, 'document:*')",
+        "keyMatch (r.obj, 'document:*')",
+        "keyMatch(r.obj, 'document:*') && (r.sub in ['alice'])",
+        "(r.sub in ['alice', 'bob'])",
+        "r.sub == 'alice'",
+      ];
+      const counts = { refused: 0, equal: 0 };
+      for (const m of [
+        'r.obj == p.obj && eval(p.first)',
+        'r.obj == p.obj &&eval(p.first)',
+        'eval(p.first) && r.obj == p.obj',
+        'r.obj == p.obj && (eval(p.first) || eval(p.second))',
+        'r.obj == p.obj &&(eval(p.first)||eval(p.second))',
+        "(r.act in ['read', 'write']) && r.obj == p.obj &&eval(p.first)",
+        'keyMatch (r.obj, p.obj) &&eval(p.first)',
+      ]) {
+        const text = modelText({ p: 'obj, first, second', m });
+        for (const first of conditions) {
+          for (const second of m.includes('second') ? conditions : ['true']) {
+            const rule: RuleLine = ['p', 'document:1', first, second];
+            if (modelOf(text).faultOf(rule) !== undefined) {
+              counts.refused += 1;
+              continue;
+            }
+            const stock = await stockEnforcer(text, [rule]);
+            for (const sub of ['alice', 'carol']) {
+              const { effect } = engineOf(text, [rule]).decide(checkOf({ sub }));
+              const allowed = stock.enforceSync(sub, 'document:1', 'read');
+              assert.equal(effect, allowed ? 'allow' : 'deny', `${m}: ${first}, ${second}`);
+            }
+            counts.equal += 1;
+          }
+        }
+      }
+      assert.ok(counts.equal > 50 && counts.refused > 50, JSON.stringify(counts));
+    });
+
     for (const [e, name] of [
       ['some(where (p.eft == allow))', 'allow-override'],
       ['!some(where (p.eft == deny))', 'deny-override'],

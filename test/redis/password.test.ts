@@ -43,7 +43,12 @@ describe('two servers on a Redis with a password', () => {
     const admin = new Redis(redis.port, { password: 'correct-horse' });
     await admin.call(
       'ACL',
-      ...['SETUSER', 'least', 'on', '>least-horse', `~${keys}`, `&${channel}`],
+      'SETUSER',
+      'least',
+      'on',
+      '>least-horse',
+      `~${keys}`,
+      `&${channel}`,
       ...rights.split(/\s+/),
     );
     admin.disconnect();
