@@ -30,7 +30,7 @@ const SECRET_TEXT: readonly (readonly [RegExp, string])[] = [
   [/\b(bearer|basic)\s+[\w.~+/=-]{8,}/gi, `$1 ${MASK}`],
   [/\bcsk_[\w-]{16,}/g, MASK],
   [/\beyJ[\w-]+\.[\w-]+\.[\w-]*/g, MASK],
-  [/([?&;](?:password|secret|token|key)=)[^\s"&;]+/gi, `$1${MASK}`],
+  [/([?&;](?:sentinel_)?(?:password|secret|token|key)=)[^\s"&;]+/gi, `$1${MASK}`],
 ];
 
 /**

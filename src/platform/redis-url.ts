@@ -13,18 +13,22 @@ export interface RedisTarget {
   readonly addresses: readonly [RedisAddress, ...RedisAddress[]];
   /** The group of Redis servers that Sentinel watches; for `sentinel` alone. */
   readonly master?: string;
+  /** What the Sentinels themselves are asked with. */
+  readonly sentinelUsername?: string;
+  readonly sentinelPassword?: string;
   readonly db: number;
 }
 
 const SHAPE =
-  /^redis(?<tls>s)?(?:\+(?<kind>cluster|sentinel))?:\/\/(?:(?<user>[^:@/\s]*)(?::(?<password>[^@/\s]*))?@)?(?<hosts>[^@/?#\s]+)(?<path>\/[^?#\s]*)?$/;
+  /^redis(?<tls>s)?(?:\+(?<kind>cluster|sentinel))?:\/\/(?:(?<user>[^:@/\s]*)(?::(?<password>[^@/\s]*))?@)?(?<hosts>[^@/?#\s]+)(?<path>\/[^?#\s]*)?(?:\?(?<query>[^#\s]*))?$/;
 
 const HOST = /^(?<host>[\w.-]+|\[[0-9A-Fa-f:.]+\])(?::(?<port>\d{1,5}))?$/;
 
 /**
  * Reads `redis://user:password@host:6379/0`, the same with `rediss` for TLS,
  * `redis+cluster://host:6379,host:6379` and `redis+sentinel://host:26379,host:26379/NAME/0`.
- * Special characters of user and password are percent-encoded.
+ * The Sentinels' own credentials follow as `?sentinel_username=…&sentinel_password=…`. Special characters
+ * of users and passwords are percent-encoded.
  *
  * @returns `undefined` where it is none of these
  */
@@ -39,6 +43,8 @@ export function parseRedisUrl(url: string): RedisTarget | undefined {
   if (first === undefined || place === undefined || username === null || password === null)
     return undefined;
   if (kind === 'single' && others.length > 0) return undefined;
+  const sentinel = sentinelOf(kind, parts['query']);
+  if (sentinel === undefined) return undefined;
   return {
     kind,
     tls: parts['tls'] === 's',
@@ -46,6 +52,27 @@ export function parseRedisUrl(url: string): RedisTarget | undefined {
     ...(password ? { password } : {}),
     addresses: [first, ...others],
     ...place,
+    ...sentinel,
+  };
+}
+
+/** The credentials for Sentinel; undefined where the query says anything else. */
+function sentinelOf(
+  kind: RedisTarget['kind'],
+  query: string | undefined,
+): Pick<RedisTarget, 'sentinelUsername' | 'sentinelPassword'> | undefined {
+  if (query === undefined) return {};
+  const words = new Map<string, string>();
+  for (const part of query.split('&')) {
+    const [, name, value] = /^sentinel_(username|password)=(.+)$/.exec(part) ?? [];
+    const word = decoded(value);
+    if (kind !== 'sentinel' || !name || !word || words.has(name)) return undefined;
+    words.set(name, word);
+  }
+  const [username, password] = [words.get('username'), words.get('password')];
+  return {
+    ...(username === undefined ? {} : { sentinelUsername: username }),
+    ...(password === undefined ? {} : { sentinelPassword: password }),
   };
 }
 

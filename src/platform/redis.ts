@@ -151,7 +151,7 @@ function readTarget(url: string): RedisTarget {
 }
 
 function openRedis(target: RedisTarget, others: Options = {}): Redis {
-  const { addresses, master, db, tls } = target;
+  const { addresses, master, db, tls, sentinelUsername, sentinelPassword } = target;
   const options: Options = {
     ...optionsOf(target),
     ...NEVER_QUEUE,
@@ -165,6 +165,8 @@ function openRedis(target: RedisTarget, others: Options = {}): Redis {
     ...options,
     sentinels: [...addresses],
     name: master,
+    ...(sentinelUsername === undefined ? {} : { sentinelUsername }),
+    ...(sentinelPassword === undefined ? {} : { sentinelPassword }),
     enableTLSForSentinelMode: tls,
     ...(tls ? { sentinelTLS: {} } : {}),
   });

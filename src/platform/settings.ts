@@ -62,7 +62,7 @@ export const SETTINGS = Type.Object({
   }),
   REDIS_URL: optional({
     description:
-      'Redis 6.2 or later, or Valkey: `redis://…`, with TLS `rediss://…`; a cluster as `redis+cluster://host:6379,host:6379`, Sentinel as `redis+sentinel://host:26379,host:26379/NAME` (with TLS `rediss+…`). Counts rate limits, and tells servers of changes beside Postgres.',
+      'Redis 6.2 or later, or Valkey: `redis://…`, with TLS `rediss://…`; a cluster as `redis+cluster://host:6379,host:6379`, Sentinel as `redis+sentinel://host:26379,host:26379/NAME`, with `?sentinel_password=…` where the Sentinels ask for one (with TLS `rediss+…`). Counts rate limits, and tells servers of changes beside Postgres.',
     expected:
       'an address like `redis://host:6379`, `rediss://…`, `redis+cluster://…` or `redis+sentinel://…`',
     format: 'redis-url',

@@ -78,6 +78,7 @@ describe('the log', () => {
     log.info('sent Authorization: Bearer abcdefgh12345678');
     log.info({ url: 'postgres://countersign:hunter2@db:5432/x' }, 'connecting');
     log.info({ url: 'postgres://countersign:hu@nt/er2@db:5432/x?password=hunter2' }, 'connecting');
+    log.info('redis+sentinel://:hunter2@s/main?sentinel_username=a&sentinel_password=hunter2');
     log.error({ err: new Error('no route to redis://:hunter2@cache:6379') }, 'redis failed');
     log.error(new Error('eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJhIn0.c2ln was refused'));
     const text = lines.join('');

@@ -38,6 +38,23 @@ describe('parseRedisUrl', () => {
     ]);
   });
 
+  it('reads what Sentinel is asked with', () => {
+    const { sentinelUsername, sentinelPassword, password } =
+      parseRedisUrl('redis+sentinel://:a@s/main?sentinel_username=me&sentinel_password=b%26%3D') ??
+      {};
+    assert.deepEqual([sentinelUsername, sentinelPassword, password], ['me', 'b&=', 'a']);
+    for (const query of [
+      '?',
+      '?sentinel_password=',
+      '?sentinel_password=%zz',
+      '?sentinel_password=a&sentinel_password=b',
+      '?password=a',
+    ]) {
+      assert.equal(parseRedisUrl(`redis+sentinel://s/main${query}`), undefined, query);
+    }
+    assert.equal(parseRedisUrl('redis://cache?sentinel_password=a'), undefined);
+  });
+
   it('refuses everything else', () => {
     const wrong = ['', 'cache:6379', 'http://cache', 'redis://', 'redis://a,b', 'redis://a:99999'];
     const odd = ['redis://a/b', 'redis://a/1/2', 'redis+sentinel://a', 'redis+cluster://a/1'];

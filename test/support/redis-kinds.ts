@@ -91,8 +91,14 @@ export function startTlsRedis(password: string): Promise<TlsRedis | undefined> {
   });
 }
 
-/** Starts a master, its replica and a watcher that takes a master for lost after a second. */
-export function startSentinelRedis(password: string): Promise<SentinelRedis | undefined> {
+/**
+ * Starts a master, its replica and a watcher that takes a master for lost after a second, and asks for a
+ * password of its own.
+ */
+export function startSentinelRedis(
+  password: string,
+  sentinelPassword: string,
+): Promise<SentinelRedis | undefined> {
   return closingOnFailure(async (closers) => {
     const start = async (settings: (port: number) => readonly string[]) => {
       const port = await freePort();
@@ -122,7 +128,8 @@ export function startSentinelRedis(password: string): Promise<SentinelRedis | un
     const folder = await mkdtemp(join(tmpdir(), 'countersign-sentinel-'));
     closers.push(() => rm(folder, { recursive: true, force: true }));
     const file = join(folder, 'sentinel.conf');
-    const watched = `sentinel monitor main 127.0.0.1 ${master.port} 1
+    const watched = `requirepass ${sentinelPassword}
+sentinel monitor main 127.0.0.1 ${master.port} 1
 sentinel auth-pass main ${password}
 sentinel down-after-milliseconds main 1000
 sentinel failover-timeout main 2000
@@ -130,7 +137,7 @@ sentinel failover-timeout main 2000
     await writeFile(file, watched);
     const watcher = await start((port) => [file, '--sentinel', '--port', String(port)]);
     if (watcher === undefined) throw new Error('the watcher did not start');
-    const asked = new Redis(watcher.port);
+    const asked = clientOf(watcher, sentinelPassword);
     closers.push(async () => asked.disconnect());
     await until(
       () => asked.call('SENTINEL', 'REPLICAS', 'main'),
@@ -139,7 +146,7 @@ sentinel failover-timeout main 2000
     // The first watcher that is named is away: the next one is asked.
     const gone = await freePort();
     return {
-      url: `redis+sentinel://:${password}@127.0.0.1:${gone},127.0.0.1:${watcher.port}/main`,
+      url: `redis+sentinel://:${password}@127.0.0.1:${gone},127.0.0.1:${watcher.port}/main?sentinel_password=${sentinelPassword}`,
       master,
       replica,
       async replicated() {
