@@ -1,14 +1,9 @@
 /**
- * Measures the server against its peers; docs/performance.md says how to read the figures.
- *
- *   npm run bench                      every suite: tables on standard output, JSON in bench/results/
- *   npm run bench -- http peers        these suites
- *   npm run bench -- http --quick      a first look, in seconds
- *   npm run bench -- http --checkout DIR --rules 100     the server built in another checkout
- *   npm run bench -- --write-docs      every suite and a profile, into docs/performance.md too
- *   npm run bench -- docs FILE.json    an earlier run into docs/performance.md
- *   npm run bench -- profile …         where the processor time goes; see profile.ts
+ * Measures the server against its peers: tables on standard output, JSON in `bench/results/`.
+ * docs/performance.md says how to read the figures, `--help` how to ask for them.
  */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { writePart } from './document.js';
 import { profileServer, profileTable, readProfile, summarize } from './profile.js';
@@ -45,6 +40,14 @@ const SUITES: readonly Suite[] = [
   load,
 ];
 
+const USAGE = `npm run bench                      every suite: ${SUITES.map(({ name }) => name).join(', ')}
+npm run bench -- http peers        these suites
+npm run bench -- http --quick      a first look, in seconds
+npm run bench -- http --checkout DIR --rules 100     the server built in another checkout
+npm run bench -- --write-docs      every suite and a profile, into docs/performance.md too
+npm run bench -- docs FILE.json    an earlier run into docs/performance.md
+npm run bench -- profile           where the processor time goes; --batch 100 for batches`;
+
 const { values, positionals } = asked(() =>
   parseArgs({
     allowPositionals: true,
@@ -54,9 +57,14 @@ const { values, positionals } = asked(() =>
       rules: { type: 'string' },
       batch: { type: 'string', default: '1' },
       'write-docs': { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
     },
   }),
 );
+if (values.help) {
+  print(USAGE);
+  process.exit(0);
+}
 
 const options: RunOptions = asked(() => ({
   quick: values.quick,
@@ -71,8 +79,11 @@ const suites = asked(() => {
   if (values['write-docs'] && values.quick) {
     throw new Error('a quick run is not for the record: leave out `--quick` or `--write-docs`');
   }
-  if (first === 'docs' && file === undefined) {
+  if (first === 'docs' && !existsSync(file ?? '')) {
     throw new Error('say which run to write down: `docs bench/results/….json`');
+  }
+  if (values.checkout !== undefined && !existsSync(join(values.checkout, 'dist', 'main.js'))) {
+    throw new Error(`${values.checkout} holds no built server: \`npm ci\` there builds it`);
   }
   return first === 'profile' || first === 'docs' ? [] : chosenSuites(positionals);
 });
