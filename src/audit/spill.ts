@@ -121,9 +121,9 @@ export class Spill {
    * there is none, there is none until some of it was replayed.
    */
   hasRoom(characters: number): boolean {
-    if (this.#refusal === FULL) return false;
+    if (this.#refusal === FULL && this.waits) return false;
     const { maxBytes } = this.#options;
-    const bytes = this.#bytes + this.#othersBytes;
+    const bytes = this.state.bytes + this.#othersBytes;
     if (bytes + characters <= maxBytes) return true;
     this.#refuse({ bytes, max: maxBytes }, FULL);
     return false;

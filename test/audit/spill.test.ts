@@ -146,9 +146,9 @@ describe('the spill of the audit', () => {
       ['error'],
     );
     assert.equal((await replayed(kept)).length, taken + 1);
+    assert.equal(kept.hasRoom(100), true);
     kept.accept();
     assert.equal(kept.state.refuses, false);
-    assert.equal(kept.hasRoom(100), true);
   });
 
   it('takes nothing where it cannot write, says so once, and goes on when it can', async () => {
