@@ -23,7 +23,9 @@ type Connection = Duplex & {
 
 /** Keeps in mind which answer of a connection is the latest to have begun. */
 export function noteLatest(socket: Connection, response: ServerResponse): void {
-  socket[BEFORE] = socket[LATEST];
+  const former = socket[LATEST];
+  // One that is sent is of no more account, and is not held on to.
+  socket[BEFORE] = former?.writableFinished ? undefined : former;
   socket[LATEST] = response;
 }
 
