@@ -62,11 +62,6 @@ function withLists(text: string): string {
   return units.join('');
 }
 
-/** Whether the text holds what Casbin would turn into a list as soon as ` in ` occurs beside it. */
-export function hasCommaGroup(text: string): boolean {
-  return (text.match(GROUP) ?? []).some((group) => group.includes(','));
-}
-
 function* replacedGroups(text: string): Generator<[open: number, close: number]> {
   if (!text.includes(' in ') || !text.includes(' (')) {
     return;

@@ -2,7 +2,7 @@ import type { RuleLine } from '../vocabulary.js';
 import { checkExpression, within } from './check-expression.js';
 import type { Expression } from './expression.js';
 import { parseExpression } from './parse-expression.js';
-import { hasCommaGroup, hasListsAsMeant } from './list-syntax.js';
+import { hasListsAsMeant } from './list-syntax.js';
 import { evaluatedFields } from './matcher-faults.js';
 import type { ModelDefinitions } from './definitions.js';
 
@@ -61,7 +61,7 @@ function listFaultOf(
   return {
     field: policyTokens.indexOf(withComma ?? first),
     message:
-      'Casbin would read the condition itself as a list, because of ` in ` and the comma; remove the space before `eval(` in the matcher',
+      'Casbin would read a ` (…)` with a comma as a list because ` in ` occurs beside it; remove the space before `(`, and before `eval(` in the matcher',
   };
 }
 
@@ -105,15 +105,7 @@ export function parseRuleExpression(
   if (first) {
     return { fault: `${first.message} (at character ${first.at + 1})` };
   }
-  const mixesLists =
-    (value.includes(' in ') && hasCommaGroup(model.matcherText)) ||
-    (model.matcherText.includes(' in ') && hasCommaGroup(value));
-  return mixesLists
-    ? {
-        fault:
-          'Casbin would read a ` (…)` with a comma as a list because ` in ` occurs beside it; remove the space before `(`',
-      }
-    : parsed;
+  return parsed;
 }
 
 function textFault(value: string): string | undefined {

@@ -64,7 +64,7 @@ export const SETTINGS = Type.Object({
     description:
       'Redis 6.2 or later, or Valkey: `redis://…`, with TLS `rediss://…`; a cluster as `redis+cluster://host:6379,host:6379`, Sentinel as `redis+sentinel://host:26379,host:26379/NAME`, with `?sentinel_password=…` where the Sentinels ask for one (with TLS `rediss+…`). Counts rate limits, and tells servers of changes beside Postgres.',
     expected:
-      'an address like `redis://host:6379`, `rediss://…`, `redis+cluster://…` or `redis+sentinel://…`',
+      'an address like `redis://host:6379`, `rediss://…`, `redis+cluster://…` or `redis+sentinel://host/NAME`, with nothing after `?` but `sentinel_username` and `sentinel_password`',
     format: 'redis-url',
     otherwise:
       'counters in memory for a single process with the embedded database, else in Postgres; changes told by `LISTEN`/`NOTIFY` alone',
