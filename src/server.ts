@@ -23,6 +23,8 @@ import type { Config } from './platform/config.js';
 import type { Logger } from './platform/log.js';
 import { createMetrics, type Metrics } from './platform/metrics.js';
 import { repeat } from './platform/repeat.js';
+import { compilingSchemas } from './platform/schema-faults.js';
+import { inTurns } from './platform/turns.js';
 import { createCurrentPolicy } from './policy/current-policy.js';
 import { applyAtFirstStart, watchDirectory } from './policy/policy-directory.js';
 import { createPolicyService, type PolicyService } from './policy/policy-service.js';
@@ -229,6 +231,8 @@ async function build(
     draining: () => draining,
     parting: () => draining || leaving,
   });
+  // Before anybody waits: the first governance rule of a kind would hold checks for a tenth of a second.
+  await inTurns(compilingSchemas());
   const url = await listen(http, config.host, config.port);
   closers.push(() => closeGently(http, () => bundleThread.stop()));
   if (!prepared) closers.push(await nameServer(config.dataDir, url));

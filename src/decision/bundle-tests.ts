@@ -67,7 +67,7 @@ async function loadEngine({ model, rules }: CompiledBundle, turns: Turns): Promi
     builder.add(line);
     if (turns.isOver()) await turns.next();
   }
-  return builder.build();
+  return inTurns(builder.building());
 }
 
 /** `testBundle` as a trial of the bundle: each test that fails is a fault at its place. */

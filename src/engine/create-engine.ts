@@ -1,3 +1,4 @@
+import { atOnce, type Work } from '../platform/turns.js';
 import type { RuleLine } from '../vocabulary.js';
 import type { Engine } from './engine.js';
 import { createIndexedEngine } from './indexed/indexed-engine.js';
@@ -9,7 +10,7 @@ export interface EngineBuilder {
   /** Takes the next rule in rank order, in constant time. */
   add(line: RuleLine): void;
   /** The engine, once; nothing may be added afterwards. */
-  build(): Engine;
+  building(): Work<Engine>;
 }
 
 /**
@@ -25,7 +26,11 @@ export function buildEngine(model: Model): EngineBuilder {
       rules ??= [...indexed.lines()];
       rules.push(line);
     },
-    build: () => (rules === undefined ? indexed : createReferenceEngine(model, rules)),
+    *building() {
+      if (rules !== undefined) return createReferenceEngine(model, rules);
+      yield* indexed.loaded();
+      return indexed;
+    },
   };
 }
 
@@ -33,5 +38,5 @@ export function buildEngine(model: Model): EngineBuilder {
 export function createEngine(model: Model, rules: Iterable<RuleLine>): Engine {
   const builder = buildEngine(model);
   for (const line of rules) builder.add(line);
-  return builder.build();
+  return atOnce(builder.building());
 }

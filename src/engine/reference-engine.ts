@@ -1,4 +1,4 @@
-import { nothing, type Work } from '../platform/turns.js';
+import { done, type Work } from '../platform/turns.js';
 import type { Check, RuleLine } from '../vocabulary.js';
 import type { Engine, EngineAnswer, MatcherPart, SubjectOfCheck } from './engine.js';
 import { guardFunctions } from './guards.js';
@@ -76,7 +76,7 @@ class ReferenceEngine implements Engine {
   }
 
   preparing(): Work<undefined> {
-    return nothing();
+    return done(undefined);
   }
 
   #answer(allowed: boolean, rule: RuleLine | undefined): EngineAnswer {

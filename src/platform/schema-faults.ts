@@ -1,5 +1,6 @@
 import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js';
 import { closest } from './closest.js';
+import type { Work } from './turns.js';
 import { type Position, pointerTo, type YamlDocument, type YamlFault } from './yaml.js';
 
 /** Tells what keeps a value from a schema; nothing where the value is valid. */
@@ -14,10 +15,26 @@ export type SchemaCheck = (value: unknown) => readonly ErrorObject[];
  */
 export function compileSchema(schema: object): SchemaCheck {
   let validate: ValidateFunction | undefined;
-  return (value) => {
+  const compiled = () => {
     validate ??= sharedAjv().compile(schema);
-    return validate(value) ? [] : (validate.errors ?? []);
+    return validate;
   };
+  readied.push(compiled);
+  return (value) => {
+    const check = compiled();
+    return check(value) ? [] : (check.errors ?? []);
+  };
+}
+
+/** Those of this program, compiled or not. */
+const readied: (() => ValidateFunction)[] = [];
+
+/** Compiles all schemas that were readied, for a program that had better not pause at a first use. */
+export function* compilingSchemas(): Work<void> {
+  for (const compiled of readied.splice(0)) {
+    compiled();
+    yield;
+  }
 }
 
 /** One for all schemas: making one costs more than compiling most schemas. */

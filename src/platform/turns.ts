@@ -37,8 +37,8 @@ export type Work<Result> = Generator<undefined, Result>;
 
 /** Work that is done before it has begun. */
 // oxlint-disable-next-line require-yield
-export function* nothing(): Work<undefined> {
-  return undefined;
+export function* done<Result>(result: Result): Work<Result> {
+  return result;
 }
 
 /** Does all of the work in the present turn, for who has nothing else to do. */

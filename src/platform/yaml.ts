@@ -3,12 +3,13 @@ import {
   EVENT_ID,
   type Event,
   getScalarValue,
-  parseEvents,
   SCALAR_STYLE,
   type ScalarEvent,
   YAMLException,
 } from 'js-yaml';
+import { chunksOf, findingLines } from './text-lines.js';
 import { atOnce, type Work } from './turns.js';
+import { readingEvents } from './yaml-events.js';
 
 /** A place in a text. Both count from 1; columns in UTF-16 code units, as editors count them. */
 export interface Position {
@@ -72,19 +73,17 @@ export function parseYaml(text: string): YamlReading {
   return atOnce(parsingYaml(text));
 }
 
-/**
- * `parseYaml` as work of many turns: it pauses after each item of a list. js-yaml reads the text before
- * that in one, at some 15 MB a second.
- */
+/** `parseYaml` as work of many turns: it pauses after each item of a list. */
 export function* parsingYaml(text: string): Work<YamlReading> {
-  const positionOf = lineIndex(text);
-  const invisible = invisibleIn(text);
+  const lines = yield* findingLines(text);
+  const positionOf = (offset: number) => positionIn(lines, offset);
+  const invisible = yield* findingInvisible(text);
   const readable = invisible.length === 0 ? text : text.replace(INVISIBLE, STAND_IN);
   const told = (flaws: readonly Flaw[]) =>
     flaws.map(({ offset, message }) => ({ ...positionOf(offset), message }));
   try {
     // The parser counts the document itself as a level.
-    const events = parseEvents(readable, { maxDepth: MAX_DEPTH + 1 });
+    const events = yield* readingEvents(readable, lines, { maxDepth: MAX_DEPTH + 1 });
     yield;
     const walk = new Walk(readable, events, text);
     yield* walk.all();
@@ -314,30 +313,30 @@ function documentOf(
   };
 }
 
-function lineIndex(text: string): (offset: number) => Position {
-  const starts = [0];
-  for (const end of text.matchAll(/\r\n|\r|\n/g)) starts.push(end.index + end[0].length);
-  return (offset) => {
-    let low = 0;
-    let high = starts.length - 1;
-    while (low < high) {
-      const middle = Math.ceil((low + high) / 2);
-      if ((starts[middle] ?? 0) <= offset) low = middle;
-      else high = middle - 1;
-    }
-    return { line: low + 1, column: offset - (starts[low] ?? 0) + 1 };
-  };
+/** @param lines where each line starts */
+function positionIn(lines: readonly number[], offset: number): Position {
+  let low = 0;
+  let high = lines.length - 1;
+  while (low < high) {
+    const middle = Math.ceil((low + high) / 2);
+    if ((lines[middle] ?? 0) <= offset) low = middle;
+    else high = middle - 1;
+  }
+  return { line: low + 1, column: offset - (lines[low] ?? 0) + 1 };
 }
 
 /** The first invisible character of each line that has some: a line of them is put right at once. */
-function invisibleIn(text: string): Flaw[] {
+function* findingInvisible(text: string): Work<Flaw[]> {
   const flaws: Flaw[] = [];
-  let end = 0;
-  for (const { index, 0: character } of text.matchAll(INVISIBLE)) {
-    if (index < end) continue;
-    flaws.push({ offset: index, message: removeInvisible(character) });
-    const next = text.indexOf('\n', index);
-    end = next === -1 ? text.length : next;
+  for (const chunk of chunksOf(text)) {
+    let end = 0;
+    for (const { index, 0: character } of chunk.text.matchAll(INVISIBLE)) {
+      if (index < end) continue;
+      flaws.push({ offset: chunk.start + index, message: removeInvisible(character) });
+      const next = chunk.text.indexOf('\n', index);
+      end = next === -1 ? chunk.text.length : next;
+    }
+    yield;
   }
   return flaws;
 }

@@ -76,5 +76,5 @@ async function loadEngine(
 ): Promise<Engine> {
   const builder = begin(model);
   await eachRule(transaction, (rule) => builder.add(rule), { turns: takeTurns(), signal });
-  return builder.build();
+  return inTurns(builder.building());
 }

@@ -2,7 +2,7 @@ import type { Engine } from '../engine/engine.js';
 import type { Model } from '../engine/model.js';
 import { GovernanceIndex } from '../governance/governance-index.js';
 import { emptyKeyRing, type KeyRing } from '../identity/key-ring.js';
-import { nothing } from '../platform/turns.js';
+import { done } from '../platform/turns.js';
 import { DEFAULT_SETTINGS } from './bundle-settings.js';
 import type { BundleSettings } from './compiled-bundle.js';
 
@@ -43,7 +43,7 @@ export const emptyEngine: Engine = {
   isRole: () => false,
   subjectIsRole: () => false,
   apply: () => false,
-  preparing: () => nothing(),
+  preparing: () => done(undefined),
 };
 
 /** What a server holds before it has read anything: it knows no key and allows nothing. */

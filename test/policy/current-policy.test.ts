@@ -9,7 +9,7 @@ import {
 } from '../../src/policy/current-policy.js';
 import type { RuleLine } from '../../src/vocabulary.js';
 import { connectDatabase } from '../../src/platform/database.js';
-import { nothing } from '../../src/platform/turns.js';
+import { atOnce, done } from '../../src/platform/turns.js';
 import { goDeaf } from '../support/busy.js';
 import { postgresProxy } from '../support/tcp-proxy.js';
 import { buildInPlaceEngine } from './in-place-engine.js';
@@ -172,8 +172,9 @@ describe('the policy in force', () => {
 
   it('reads all rules again where the engine cannot take a change', async () => {
     const stubborn: NonNullable<CurrentPolicyOptions['buildEngine']> = (model) => {
-      const { add: addRule, build } = buildInPlaceEngine(model);
-      return { add: addRule, build: () => ({ ...build(), preparing: () => nothing() }) };
+      const { add: addRule, building } = buildInPlaceEngine(model);
+      const refusing = { preparing: () => done(undefined) };
+      return { add: addRule, building: () => done({ ...atOnce(building()), ...refusing }) };
     };
     other = follower({ buildEngine: stubborn });
     await other.start();

@@ -2,7 +2,7 @@ import type { EngineBuilder } from '../../src/engine/create-engine.js';
 import type { Engine, RuleDifference } from '../../src/engine/engine.js';
 import type { Model } from '../../src/engine/model.js';
 import { createReferenceEngine } from '../../src/engine/reference-engine.js';
-import { nothing } from '../../src/platform/turns.js';
+import { done } from '../../src/platform/turns.js';
 import type { RuleLine } from '../../src/vocabulary.js';
 
 /** An engine that shows the rules that it holds, in its order. */
@@ -16,7 +16,10 @@ export interface OpenEngine extends Engine {
  */
 export function buildInPlaceEngine(model: Model): EngineBuilder {
   const rules: RuleLine[] = [];
-  return { add: (line) => void rules.push(line), build: () => inPlaceEngine(model, rules) };
+  return {
+    add: (line) => void rules.push(line),
+    building: () => done(inPlaceEngine(model, rules)),
+  };
 }
 
 function inPlaceEngine(model: Model, rules: readonly RuleLine[]): OpenEngine {
@@ -45,7 +48,7 @@ function inPlaceEngine(model: Model, rules: readonly RuleLine[]): OpenEngine {
     },
     // oxlint-disable-next-line require-yield
     *preparing(difference) {
-      return { commit: () => void this.apply(difference), tidying: nothing };
+      return { commit: () => void this.apply(difference), tidying: () => done(undefined) };
     },
   };
 }

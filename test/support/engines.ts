@@ -2,6 +2,7 @@ import { buildEngine, type EngineBuilder } from '../../src/engine/create-engine.
 import type { Engine } from '../../src/engine/engine.js';
 import type { Model } from '../../src/engine/model.js';
 import { createReferenceEngine } from '../../src/engine/reference-engine.js';
+import { atOnce, done } from '../../src/platform/turns.js';
 import type { RuleLine } from '../../src/vocabulary.js';
 
 /** One of the two engines. */
@@ -21,13 +22,13 @@ export const ENGINES: readonly EngineKind[] = [
 export function engineWith({ begin }: EngineKind, model: Model, rules: Iterable<RuleLine>): Engine {
   const builder = begin(model);
   for (const line of rules) builder.add(line);
-  return builder.build();
+  return atOnce(builder.building());
 }
 
 function buildReferenceEngine(model: Model): EngineBuilder {
   const rules: RuleLine[] = [];
   return {
     add: (line) => void rules.push(line),
-    build: () => createReferenceEngine(model, rules),
+    building: () => done(createReferenceEngine(model, rules)),
   };
 }

@@ -33,6 +33,8 @@ const MIN_WASTE = 10_000;
 export interface LoadingEngine extends Engine {
   /** Takes the next rule in rank order, in constant time; false where it can not be indexed. */
   load(line: RuleLine): boolean;
+  /** Gets ready to decide, once all rules were taken: what the first check would else wait for. */
+  loaded(): Work<void>;
   /** Every rule held, those of each type in rank order. */
   lines(): Iterable<RuleLine>;
 }
@@ -76,7 +78,10 @@ class IndexedEngine implements LoadingEngine {
       [...model.roleTypes.keys()].map((type) => [type, new RoleRules(type, model, symbols)]),
     );
     this.#isRegular = regularityTest(model);
-    this.#order = createRuleOrder(model, table, () => this.#roleValues());
+    this.#order = createRuleOrder(model, {
+      policies: table,
+      roles: this.#roles.get('g')?.table,
+    });
     const interpreter = new Interpreter(model, {
       text: (column, row) => table.text(column, row),
       functions: new Map([
@@ -161,6 +166,11 @@ class IndexedEngine implements LoadingEngine {
     return true;
   }
 
+  *loaded(): Work<void> {
+    const arrange = yield* this.#order.preparing();
+    arrange?.();
+  }
+
   apply(difference: RuleDifference): boolean {
     const change = atOnce(this.preparing(difference));
     if (change === undefined) return false;
@@ -189,7 +199,12 @@ class IndexedEngine implements LoadingEngine {
       yield;
     }
     const all = [...turns.values()];
-    return { commit: () => this.#commit(all), tidying: () => this.#tidying(all) };
+    const arrange = yield* this.#order.preparing();
+    const commit = () => {
+      this.#commit(all);
+      arrange?.();
+    };
+    return { commit, tidying: () => this.#tidying(all) };
   }
 
   *lines(): Generator<RuleLine> {
@@ -308,11 +323,6 @@ class IndexedEngine implements LoadingEngine {
   *#tables(): Generator<RuleTable> {
     yield this.#policies;
     for (const { table } of this.#roles.values()) yield table;
-  }
-
-  #roleValues(): readonly (readonly string[])[] {
-    const table = this.#roles.get('g')?.table;
-    return table ? [...table.rows()].map((row) => table.line(row).slice(1)) : [];
   }
 }
 

@@ -27,6 +27,11 @@ export class Ints {
     this.#items[index] = value;
   }
 
+  /** The values, in an array of their own. */
+  toArray(): Int32Array<ArrayBuffer> {
+    return this.#items.slice(0, this.#length);
+  }
+
   /** Forgets all values; the room that they took stays. */
   clear(): void {
     this.#length = 0;

@@ -49,7 +49,7 @@ export class RuleIndex {
     const { table, order } = this.#parts;
     const row = table.add(line);
     if (order.appends) this.#all?.push(row);
-    else this.#changed();
+    else this.#all = undefined;
     this.#take(row, line);
   }
 
@@ -72,7 +72,7 @@ export class RuleIndex {
 
   /** The table was turned: what came and what went counts from now on. */
   turned(came: readonly number[], went: readonly number[]): void {
-    if (!this.#parts.order.appends || went.length > 0) this.#changed();
+    if (!this.#parts.order.appends || went.length > 0) this.#all = undefined;
     else for (const row of came) this.#all?.push(row);
   }
 
@@ -124,7 +124,7 @@ export class RuleIndex {
 
   /** Rules of other tables changed, on which the order may hang. */
   changed(): void {
-    if (!this.#parts.order.appends) this.#changed();
+    if (!this.#parts.order.appends) this.#all = undefined;
   }
 
   #irregularOnly(): Candidates | undefined {
@@ -148,11 +148,6 @@ export class RuleIndex {
       if (!order.appends) order.sort(this.#all);
     }
     return this.#all;
-  }
-
-  #changed(): void {
-    this.#all = undefined;
-    this.#parts.order.changed();
   }
 }
 

@@ -1,8 +1,10 @@
+import { done, type Work } from '../../platform/turns.js';
 import type { RuleLine } from '../../vocabulary.js';
 import type { ModelDefinitions } from '../definitions.js';
-import { OrderedEnforcer } from '../ordered-enforcer.js';
-import type { Ints } from './ints.js';
+import { Ints } from './ints.js';
 import type { RuleTable } from './rule-table.js';
+import { sortingAsRuntime } from './runtime-sort.js';
+import { rankingSubjects } from './subject-ranks.js';
 
 /** The order in which node-casbin evaluates rules, beyond that in which they came. */
 export interface RuleOrder {
@@ -14,19 +16,26 @@ export interface RuleOrder {
   add(row: number): void;
   /** Whether a row that was added comes after all others. */
   readonly appends: boolean;
-  /** Rules changed; an order that hangs on all of them is made anew when it is next asked. */
-  changed(): void;
+  /**
+   * Puts what is in force after the next turn in order, where that hangs on all rules at once; what comes
+   * of it makes that order count.
+   */
+  preparing(): Work<(() => void) | undefined>;
+}
+
+/** What an order may hang on. */
+export interface OrderedTables {
+  /** The `p` rules, whose order it is. */
+  readonly policies: RuleTable;
+  /** The `g` rules, where the model has them. */
+  readonly roles: RuleTable | undefined;
 }
 
 /** The order of a model's rules. */
-export function createRuleOrder(
-  model: ModelDefinitions,
-  table: RuleTable,
-  roles: () => readonly (readonly string[])[],
-): RuleOrder {
-  if (model.effect === 'subject-priority') return new SubjectOrder(model, table, roles);
+export function createRuleOrder(model: ModelDefinitions, tables: OrderedTables): RuleOrder {
+  if (model.effect === 'subject-priority') return new SubjectOrder(model, tables);
   const column = model.policyTokens.indexOf('priority');
-  return column === -1 ? new ArrivalOrder() : new PriorityOrder(table, column);
+  return column === -1 ? new ArrivalOrder() : new PriorityOrder(tables.policies, column);
 }
 
 /** As they came. */
@@ -43,7 +52,9 @@ class ArrivalOrder implements RuleOrder {
 
   add(): void {}
 
-  changed(): void {}
+  preparing(): Work<undefined> {
+    return done(undefined);
+  }
 }
 
 /** By the number in their field `priority`, the smallest first; rules of one priority as they came. */
@@ -65,44 +76,41 @@ class PriorityOrder implements RuleOrder {
 
   /** What is no number compares with nothing, and sorting then depends on the whole of the rules. */
   accepts(line: RuleLine): boolean {
-    return Number.isSafeInteger(priorityOf(line[this.#column + 1]));
+    return Number.isSafeInteger(numberIn(line[this.#column + 1]));
   }
 
   add(row: number): void {
-    this.#priorities[row] = priorityOf(this.#table.text(this.#column, row));
+    this.#priorities[row] = numberIn(this.#table.text(this.#column, row));
   }
 
-  changed(): void {}
+  preparing(): Work<undefined> {
+    return done(undefined);
+  }
 }
 
-function priorityOf(text: string | undefined): number {
+function numberIn(text: string | undefined): number {
   return Number.parseInt(text ?? '', 10);
 }
 
 /**
- * By where their subjects stand in the hierarchy of roles, as node-casbin itself sorts them: that order
- * hangs on all rules at once, so that each change makes it anew.
+ * By where their subjects stand in the hierarchy of roles; rules of equal ones by their `priority`, where
+ * they have one, or as they came. That hangs on all rules at once, so that each change makes it anew.
  */
 class SubjectOrder implements RuleOrder {
   readonly appends = false;
   readonly #model: ModelDefinitions;
-  readonly #table: RuleTable;
-  readonly #roles: () => readonly (readonly string[])[];
-  #places: readonly number[] | undefined;
+  readonly #tables: OrderedTables;
+  /** By row. */
+  #places: Int32Array | undefined;
 
-  constructor(
-    model: ModelDefinitions,
-    table: RuleTable,
-    roles: () => readonly (readonly string[])[],
-  ) {
+  constructor(model: ModelDefinitions, tables: OrderedTables) {
     this.#model = model;
-    this.#table = table;
-    this.#roles = roles;
+    this.#tables = tables;
   }
 
   sort(rows: Ints): void {
-    this.#places ??= this.#sorted();
     const places = this.#places;
+    if (places === undefined) throw new TypeError('the rules were not put in order');
     rows.sortBy((a, b) => (places[a] as number) - (places[b] as number));
   }
 
@@ -112,25 +120,42 @@ class SubjectOrder implements RuleOrder {
 
   add(): void {}
 
-  changed(): void {
-    this.#places = undefined;
+  *preparing(): Work<() => void> {
+    const places = yield* this.#placing();
+    return () => {
+      this.#places = places;
+    };
   }
 
-  #sorted(): readonly number[] {
-    const rows = [...this.#table.rows()];
-    const policies = rows.map((row) => this.#table.line(row).slice(1));
-    const rowOf = new Map(policies.map((values, index) => [values, rows[index] as number]));
-    const { ordered } = new OrderedEnforcer({
-      model: this.#model,
-      matcher: 'true',
-      policies,
-      roles: this.#roles().map((values) => [...values]),
-      functions: new Map(),
-    });
-    const places: number[] = [];
-    ordered.forEach((values, place) => {
-      places[rowOf.get(values as string[]) ?? 0] = place;
-    });
+  /**
+   * The places of what is in force after the next turn. To node-casbin a rule without number is equal to
+   * every other, so that nothing but its very sorting gives its places.
+   */
+  *#placing(): Work<Int32Array> {
+    const { policies, roles } = this.#tables;
+    const ranks = yield* rankingSubjects(this.#model, valuesAfterTurn(roles));
+    const priority = this.#model.policyTokens.indexOf('priority');
+    const rankOf = new Float64Array(policies.end);
+    const priorityOf = new Float64Array(policies.end);
+    const rows = new Ints();
+    for (const row of policies.rowsAfterTurn()) {
+      const values = policies.line(row).slice(1);
+      rankOf[row] = ranks.of(values);
+      priorityOf[row] = numberIn(values[priority]);
+      rows.push(row);
+      yield;
+    }
+    const sorted = rows.toArray();
+    const less = (of: Float64Array) => (a: number, b: number) =>
+      (of[a] as number) - (of[b] as number);
+    if (priority !== -1) yield* sortingAsRuntime(sorted, less(priorityOf));
+    yield* sortingAsRuntime(sorted, less(rankOf));
+    const places = new Int32Array(policies.end);
+    for (let place = 0; place < sorted.length; place += 1) places[sorted[place] as number] = place;
     return places;
   }
+}
+
+function* valuesAfterTurn(table: RuleTable | undefined): Iterable<readonly string[]> {
+  if (table !== undefined) for (const row of table.rowsAfterTurn()) yield table.line(row).slice(1);
 }

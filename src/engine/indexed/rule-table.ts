@@ -187,6 +187,14 @@ export class RuleTable {
     for (let row = 0; row < this.end; row += 1) if (this.isInForce(row)) yield row;
   }
 
+  /** The rows that are in force once the next `turn` was made, in their order. */
+  *rowsAfterTurn(): Generator<number> {
+    for (let row = 0; row < this.end; row += 1) {
+      const state = this.#rows.get(row, this.width);
+      if (state === IN || state === COMING) yield row;
+    }
+  }
+
   /** Where a row that `matches` stands, or the empty slot behind all that could. */
   #slotOf(slots: Int32Array, hash: number, matches: (row: number) => boolean): number {
     const mask = slots.length - 1;

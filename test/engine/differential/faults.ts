@@ -100,8 +100,8 @@ export const FAULTS: readonly Fault[] = [
     name: 'keeps the order of subjects after their roles changed',
     file: 'rule-order.ts',
     run: 48,
-    find: '  changed(): void {\n    this.#places = undefined;',
-    replace: '  changed(): void {',
+    find: 'this.#places = places;',
+    replace: 'this.#places ??= places;',
   },
   {
     name: 'swallows the error of a condition on the request alone',
