@@ -115,6 +115,7 @@ async function build(
   const current = createCurrentPolicy({
     database: stores.following,
     maxStaleness: config.maxStalenessMs,
+    poll: config.pollMs,
     log,
     metrics,
     clock,

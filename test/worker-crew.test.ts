@@ -14,6 +14,7 @@ const CONFIG: Config = {
   workers: 2,
   limitsOnRedisLoss: 'local',
   maxStalenessMs: 300_000,
+  pollMs: 5_000,
   metricsPublic: false,
 };
 

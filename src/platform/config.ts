@@ -41,6 +41,8 @@ export interface Config {
   readonly limitsOnRedisLoss: 'local' | 'deny' | 'allow';
   /** Milliseconds that checks are answered by a policy that was not confirmed. */
   readonly maxStalenessMs: number;
+  /** Milliseconds between two looks for changes that no message told of. */
+  readonly pollMs: number;
   readonly metricsPublic: boolean;
 }
 
@@ -68,7 +70,10 @@ export function loadConfig(env: NodeJS.ProcessEnv, cwd: string): Config {
   const given = { ...file.values, ...environment.values };
   const faults = [...environment.faults, ...file.faults, ...missingSettings(given)];
   if (faults.length > 0) throw new SettingsError(faults);
-  return configOf(complete(given), cwd);
+  const config = configOf(complete(given), cwd);
+  const unfit = unfitSettings(config);
+  if (unfit.length > 0) throw new SettingsError(unfit);
+  return config;
 }
 
 /**
@@ -202,6 +207,14 @@ function missingSettings(given: Source['values']): string[] {
   ];
 }
 
+/** Settings that are right by themselves, and wrong together. */
+function unfitSettings({ maxStalenessMs, pollMs }: Config): string[] {
+  if (maxStalenessMs >= 2 * pollMs) return [];
+  return [
+    '`COUNTERSIGN_POLICY_MAX_STALENESS` must be at least twice `COUNTERSIGN_POLICY_POLL`: between two looks for changes no policy is confirmed',
+  ];
+}
+
 /** The settings with their defaults. */
 function complete(given: Source['values']): Settings {
   return envSchema<Settings>({ schema: SETTINGS, data: given, env: false, ajv });
@@ -240,6 +253,7 @@ function configOf(settings: Settings, cwd: string): Config {
     workers: workers === 'auto' ? 'auto' : Number(workers),
     limitsOnRedisLoss: settings.COUNTERSIGN_LIMITS_ON_REDIS_LOSS,
     maxStalenessMs: parseDuration(settings.COUNTERSIGN_POLICY_MAX_STALENESS) ?? 0,
+    pollMs: parseDuration(settings.COUNTERSIGN_POLICY_POLL) ?? 0,
     metricsPublic: settings.COUNTERSIGN_METRICS_PUBLIC === 'true',
   };
 }

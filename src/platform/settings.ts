@@ -19,8 +19,11 @@ export interface Setting {
   readonly secret?: boolean;
 }
 
-/** Servers look for changes every 5 seconds, in milliseconds: twice that is no sign of an outage. */
+/** Twice the time between two looks for changes, by default, in milliseconds: no sign of an outage. */
 const LEAST_STALENESS = 10_000;
+
+/** Milliseconds between two looks for changes, at least and at most. */
+const POLLS = { least: 1_000, most: 60_000 };
 
 /** How a value must be written, by the name of its format. */
 export const SETTING_FORMATS = {
@@ -34,6 +37,10 @@ export const SETTING_FORMATS = {
   duration: (text: string) => parseDuration(text) !== undefined,
   size: (text: string) => parseSize(text) !== undefined,
   staleness: (text: string) => (parseDuration(text) ?? 0) >= LEAST_STALENESS,
+  poll: (text: string) => {
+    const poll = parseDuration(text) ?? 0;
+    return poll >= POLLS.least && poll <= POLLS.most;
+  },
   workers: (text: string) => text === 'auto' || /^[1-9]\d{0,2}$/.test(text),
 };
 
@@ -139,6 +146,13 @@ export const SETTINGS = Type.Object({
     expected: 'a duration of `10s` or more',
     format: 'staleness',
     default: '5m',
+  }),
+  COUNTERSIGN_POLICY_POLL: setting({
+    description:
+      'How often each server looks into Postgres for changes that no message told it of: a whole number and `s`, `m`, `h` or `d`; half of `COUNTERSIGN_POLICY_MAX_STALENESS` at most.',
+    expected: 'a duration from `1s` to `1m`',
+    format: 'poll',
+    default: '5s',
   }),
   COUNTERSIGN_METRICS_PUBLIC: oneOf(['true', 'false'], {
     description:

@@ -50,6 +50,7 @@ describe('a server while Postgres is away', () => {
         workers: 1,
         limitsOnRedisLoss: 'local',
         maxStalenessMs: 300_000,
+        pollMs: 5_000,
         metricsPublic: true,
       },
       { log: createLogger('silent'), clock: { now: () => OFFICE_HOURS } },

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { sql } from 'kysely';
 import { type TestServer, testServer } from '../support/server.js';
+import { until } from '../support/until.js';
 
 interface Shown {
   readonly id: string;
@@ -144,5 +145,30 @@ describe('a new policy and the requests that wait', () => {
     );
     const once = { actor: 'countersign', reason: 'policy_changed' };
     assert.deepEqual(rows, [once, once]);
+  });
+});
+
+describe('changes that no message tells of', () => {
+  let server: TestServer;
+
+  before(async () => {
+    server = await testServer({ pollMs: 1 });
+  });
+  after(() => server.close());
+
+  it('are found as often as the setting says', async () => {
+    const question = { tenant: 'acme', subject: 'bob', action: 'read', resource: 'document:1' };
+    // Of as many, the looks of every five seconds would not find all in the time of a test.
+    for (let times = 0; times < 20; times += 1) {
+      const { rows } = await sql<{ revision: string }>`
+        INSERT INTO change_log (revision, kind, actor)
+        SELECT max(revision) + 1, 'key.created', 'test' FROM change_log RETURNING revision`.execute(
+        server.database.database,
+      );
+      await until(
+        () => server.call<{ revision: number }>('POST', '/check', { body: question }),
+        ({ body }) => body.revision === Number(rows[0]?.revision),
+      );
+    }
   });
 });

@@ -41,6 +41,7 @@ describe('the settings', () => {
       workers: 1,
       limitsOnRedisLoss: 'local',
       maxStalenessMs: 300_000,
+      pollMs: 5_000,
       metricsPublic: false,
     });
   });
@@ -62,7 +63,8 @@ describe('the settings', () => {
         COUNTERSIGN_LOG_LEVEL: 'debug',
         COUNTERSIGN_WORKERS: 'auto',
         COUNTERSIGN_LIMITS_ON_REDIS_LOSS: 'deny',
-        COUNTERSIGN_POLICY_MAX_STALENESS: '10s',
+        COUNTERSIGN_POLICY_MAX_STALENESS: '2m',
+        COUNTERSIGN_POLICY_POLL: '1m',
         COUNTERSIGN_METRICS_PUBLIC: 'true',
       },
       cwd,
@@ -82,7 +84,8 @@ describe('the settings', () => {
       logLevel: 'debug',
       workers: 'auto',
       limitsOnRedisLoss: 'deny',
-      maxStalenessMs: 10_000,
+      maxStalenessMs: 120_000,
+      pollMs: 60_000,
       metricsPublic: true,
     });
   });
@@ -171,6 +174,14 @@ describe('the settings', () => {
     assert.deepEqual(faultsOf({ DATABASE_URL: 'postgres://db/x' }), []);
   });
 
+  it('give a policy time to be looked for twice before it is too old', async () => {
+    const together =
+      /^`COUNTERSIGN_POLICY_MAX_STALENESS` must be at least twice `COUNTERSIGN_POLICY_POLL`/;
+    await file('policy: {poll: 31s, max_staleness: 1m}\n');
+    assert.match(faultsOf({}).join('\n'), together);
+    assert.deepEqual(faultsOf({ COUNTERSIGN_POLICY_POLL: '30s' }), []);
+  });
+
   it('never show a secret in a fault', async () => {
     await file('database_url: mysql://u:hunter2@db/x\nroot_key: hunter2\nredis_url: [hunter2]\n');
     const env = { DATABASE_URL: 'hunter2', REDIS_URL: 'hunter2', COUNTERSIGN_ROOT_KEY: 'hunter2' };
@@ -195,6 +206,7 @@ describe('the settings', () => {
       REDIS_URL: ['http://x', 'redis://a:1,b:2', 'cache:6379'],
       COUNTERSIGN_PUBLIC_URL: ['authz.example.org', 'ftp://x', 'https://u:p@x', 'https://x/?a'],
       COUNTERSIGN_METRICS_PUBLIC: ['yes', 'TRUE', '1'],
+      COUNTERSIGN_POLICY_POLL: ['0s', '5', '61s', '2m', '1.5s'],
       COUNTERSIGN_LOG_LEVEL: ['verbose'],
       COUNTERSIGN_WORKERS: ['two', '1.5', '1000'],
     };

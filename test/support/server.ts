@@ -89,6 +89,7 @@ export async function testServer(
     limitsOnRedisLoss: 'local',
     // Tests move the clock at will.
     maxStalenessMs: Number.MAX_SAFE_INTEGER,
+    pollMs: 5_000,
     metricsPublic: false,
     ...settings,
   };
