@@ -14,6 +14,8 @@ import {
   settingOf,
   settingNames,
 } from './settings.js';
+import { readTlsFiles } from './redis-tls.js';
+import { parseRedisUrl } from './redis-url.js';
 import { parseSize } from './size.js';
 import { parseYaml, pointerTo } from './yaml.js';
 
@@ -207,12 +209,21 @@ function missingSettings(given: Source['values']): string[] {
   ];
 }
 
-/** Settings that are right by themselves, and wrong together. */
-function unfitSettings({ maxStalenessMs, pollMs }: Config): string[] {
-  if (maxStalenessMs >= 2 * pollMs) return [];
-  return [
-    '`COUNTERSIGN_POLICY_MAX_STALENESS` must be at least twice `COUNTERSIGN_POLICY_POLL`: between two looks for changes no policy is confirmed',
-  ];
+/** What is wrong with settings that are right by themselves: with one another, or with their files. */
+function unfitSettings({ maxStalenessMs, pollMs, redisUrl }: Config): string[] {
+  const faults: string[] = [];
+  if (maxStalenessMs < 2 * pollMs) {
+    faults.push(
+      '`COUNTERSIGN_POLICY_MAX_STALENESS` must be at least twice `COUNTERSIGN_POLICY_POLL`: between two looks for changes no policy is confirmed',
+    );
+  }
+  const redis = redisUrl === undefined ? undefined : parseRedisUrl(redisUrl);
+  try {
+    if (redis !== undefined) readTlsFiles(redis);
+  } catch (error) {
+    faults.push(`\`REDIS_URL\`: ${(error as Error).message}`);
+  }
+  return faults;
 }
 
 /** The settings with their defaults. */

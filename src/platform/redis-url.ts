@@ -8,6 +8,8 @@ export interface RedisAddress {
 export interface RedisTarget {
   readonly kind: 'single' | 'cluster' | 'sentinel';
   readonly tls: boolean;
+  /** Paths of PEM files: an authority to trust, and no other; a certificate to show, and its key. */
+  readonly tlsFiles?: { readonly ca?: string; readonly cert?: string; readonly key?: string };
   readonly username?: string;
   readonly password?: string;
   readonly addresses: readonly [RedisAddress, ...RedisAddress[]];
@@ -27,8 +29,9 @@ const HOST = /^(?<host>[\w.-]+|\[[0-9A-Fa-f:.]+\])(?::(?<port>\d{1,5}))?$/;
 /**
  * Reads `redis://user:password@host:6379/0`, the same with `rediss` for TLS,
  * `redis+cluster://host:6379,host:6379` and `redis+sentinel://host:26379,host:26379/NAME/0`.
- * The Sentinels' own credentials follow as `?sentinel_username=…&sentinel_password=…`. Special characters
- * of users and passwords are percent-encoded.
+ * What else there is follows as `?name=value&name=value`: of TLS the files `tls_ca`, `tls_cert` and
+ * `tls_key`, of Sentinel its own `sentinel_username` and `sentinel_password`. Special characters of values,
+ * users and passwords are percent-encoded.
  *
  * @returns `undefined` where it is none of these
  */
@@ -43,36 +46,49 @@ export function parseRedisUrl(url: string): RedisTarget | undefined {
   if (first === undefined || place === undefined || username === null || password === null)
     return undefined;
   if (kind === 'single' && others.length > 0) return undefined;
-  const sentinel = sentinelOf(kind, parts['query']);
-  if (sentinel === undefined) return undefined;
+  const tls = parts['tls'] === 's';
+  const words = wordsOf(parts['query'], { kind, tls });
+  if (words === undefined) return undefined;
   return {
     kind,
-    tls: parts['tls'] === 's',
+    tls,
     ...(username ? { username } : {}),
     ...(password ? { password } : {}),
     addresses: [first, ...others],
     ...place,
-    ...sentinel,
+    ...words,
   };
 }
 
-/** The credentials for Sentinel; undefined where the query says anything else. */
-function sentinelOf(
-  kind: RedisTarget['kind'],
+/** What stands behind the `?`; undefined where that is anything else, or of no use to this Redis. */
+function wordsOf(
   query: string | undefined,
-): Pick<RedisTarget, 'sentinelUsername' | 'sentinelPassword'> | undefined {
+  { kind, tls }: Pick<RedisTarget, 'kind' | 'tls'>,
+): Pick<RedisTarget, 'tlsFiles' | 'sentinelUsername' | 'sentinelPassword'> | undefined {
   if (query === undefined) return {};
   const words = new Map<string, string>();
   for (const part of query.split('&')) {
-    const [, name, value] = /^sentinel_(username|password)=(.+)$/.exec(part) ?? [];
+    const [, name = '', value] = /^(\w+)=(.+)$/.exec(part) ?? [];
     const word = decoded(value);
-    if (kind !== 'sentinel' || !name || !word || words.has(name)) return undefined;
+    const isKnown =
+      (kind === 'sentinel' && /^sentinel_(?:username|password)$/.test(name)) ||
+      (tls && /^tls_(?:ca|cert|key)$/.test(name));
+    if (!isKnown || !word || word.includes('\0') || words.has(name)) return undefined;
     words.set(name, word);
   }
-  const [username, password] = [words.get('username'), words.get('password')];
+  const word = <Member extends string>(name: string, member: Member) => {
+    const value = words.get(name);
+    return (value === undefined ? {} : { [member]: value }) as { readonly [M in Member]?: string };
+  };
+  const tlsFiles = {
+    ...word('tls_ca', 'ca'),
+    ...word('tls_cert', 'cert'),
+    ...word('tls_key', 'key'),
+  };
   return {
-    ...(username === undefined ? {} : { sentinelUsername: username }),
-    ...(password === undefined ? {} : { sentinelPassword: password }),
+    ...word('sentinel_username', 'sentinelUsername'),
+    ...word('sentinel_password', 'sentinelPassword'),
+    ...(Object.keys(tlsFiles).length > 0 ? { tlsFiles } : {}),
   };
 }
 

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
 import { withinTime } from './later.js';
 import type { Logger } from './log.js';
+import { readTlsFiles } from './redis-tls.js';
 import { parseRedisUrl, type RedisTarget } from './redis-url.js';
 
 /** A connection to one Redis (or the one that Sentinel names), or to a cluster. */
@@ -168,7 +169,7 @@ function openRedis(target: RedisTarget, others: Options = {}): Redis {
     ...(sentinelUsername === undefined ? {} : { sentinelUsername }),
     ...(sentinelPassword === undefined ? {} : { sentinelPassword }),
     enableTLSForSentinelMode: tls,
-    ...(tls ? { sentinelTLS: {} } : {}),
+    ...(tls ? { sentinelTLS: readTlsFiles(target) } : {}),
   });
 }
 
@@ -187,11 +188,12 @@ function openCluster(target: RedisTarget): Cluster {
   });
 }
 
-function optionsOf({ username, password, tls }: RedisTarget): Options {
+function optionsOf(target: RedisTarget): Options {
+  const { username, password, tls } = target;
   return {
     ...(username === undefined ? {} : { username }),
     ...(password === undefined ? {} : { password }),
-    ...(tls ? { tls: {} } : {}),
+    ...(tls ? { tls: readTlsFiles(target) } : {}),
     connectionName: 'countersign',
     connectTimeout: CONNECT_TIMEOUT_MS,
   };

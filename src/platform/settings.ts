@@ -69,9 +69,9 @@ export const SETTINGS = Type.Object({
   }),
   REDIS_URL: optional({
     description:
-      'Redis 6.2 or later, or Valkey: `redis://…`, with TLS `rediss://…`; a cluster as `redis+cluster://host:6379,host:6379`, Sentinel as `redis+sentinel://host:26379,host:26379/NAME`, with `?sentinel_password=…` where the Sentinels ask for one (with TLS `rediss+…`). Counts rate limits, and tells servers of changes beside Postgres.',
+      'Redis 6.2 or later, or Valkey: `redis://…`, with TLS `rediss://…`; a cluster as `redis+cluster://host:6379,host:6379`, Sentinel as `redis+sentinel://host:26379,host:26379/NAME`, with `?sentinel_password=…` where the Sentinels ask for one (with TLS `rediss+…`). With TLS, `?tls_ca=FILE` names an authority to trust, `?tls_cert=FILE&tls_key=FILE` the certificate to show. Counts rate limits, and tells servers of changes beside Postgres.',
     expected:
-      'an address like `redis://host:6379`, `rediss://…`, `redis+cluster://…` or `redis+sentinel://host/NAME`, with nothing after `?` but `sentinel_username` and `sentinel_password`',
+      'an address like `redis://host:6379`, `rediss://…`, `redis+cluster://…` or `redis+sentinel://host/NAME`, with nothing after `?` but `tls_ca`, `tls_cert` and `tls_key` of TLS, `sentinel_username` and `sentinel_password` of Sentinel',
     format: 'redis-url',
     otherwise:
       'counters in memory for a single process with the embedded database, else in Postgres; changes told by `LISTEN`/`NOTIFY` alone',

@@ -55,6 +55,20 @@ describe('parseRedisUrl', () => {
     assert.equal(parseRedisUrl('redis://cache?sentinel_password=a'), undefined);
   });
 
+  it('reads the files that TLS takes', () => {
+    assert.deepEqual(parseRedisUrl('rediss://c?tls_ca=/a%20b.pem&tls_key=k&tls_cert=c')?.tlsFiles, {
+      ca: '/a b.pem',
+      cert: 'c',
+      key: 'k',
+    });
+    assert.deepEqual(
+      parseRedisUrl('rediss+sentinel://s/main?sentinel_password=a&tls_ca=b')?.tlsFiles,
+      { ca: 'b' },
+    );
+    for (const url of ['redis://c?tls_ca=a', 'rediss://c?tls_ca=', 'rediss://c?tls_ca=%00'])
+      assert.equal(parseRedisUrl(url), undefined, url);
+  });
+
   it('refuses everything else', () => {
     const wrong = ['', 'cache:6379', 'http://cache', 'redis://', 'redis://a,b', 'redis://a:99999'];
     const odd = ['redis://a/b', 'redis://a/1/2', 'redis+sentinel://a', 'redis+cluster://a/1'];

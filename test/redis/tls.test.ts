@@ -90,6 +90,27 @@ describe('two servers on a Redis that speaks TLS', function () {
     assert.match(await logUntilAway(start('three', env)), /cluster support disabled/);
   });
 
+  it('show the certificate that they were given, where Redis asks for one', async () => {
+    const strict = await startTlsRedis('correct-horse', { asks: true });
+    assert.ok(strict);
+    const { authority, certificate, key: certificateKey } = strict;
+    const trusting = `${strict.url}?tls_ca=${authority}`;
+    const shown = `${trusting}&tls_cert=${certificate}&tls_key=${certificateKey}`;
+    try {
+      const server = askedAt(await start('five', { REDIS_URL: shown }).listening);
+      assert.equal(await takeAll([server], { key, subject: 'mona' }), LIMIT);
+      assert.match((await server.call('GET', '/health')).text, /"redis":\{"status":"ok"/);
+      assert.doesNotMatch(
+        await metricsOf(server),
+        /^countersign_limits_without_redis_total.*[1-9]$/m,
+      );
+      const refused = await logUntilAway(start('six', { REDIS_URL: trusting }));
+      assert.match(refused, /certificate required|ECONNRESET|closed/);
+    } finally {
+      await strict.close();
+    }
+  });
+
   it('trust nobody whom they were not told to trust', async () => {
     const log = await logUntilAway(start('four'));
     assert.match(log, /unable to verify the first certificate|self-signed certificate/);

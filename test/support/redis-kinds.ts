@@ -24,8 +24,10 @@ interface Store {
 
 /** A Redis that speaks TLS alone, with the authority that its certificate is from. */
 export interface TlsRedis extends Store {
-  /** A file. */
+  /** Files: the authority, and a certificate from it for who is asked for one. */
   readonly authority: string;
+  readonly certificate: string;
+  readonly key: string;
 }
 
 /** A master and its replica with a watcher that promotes the replica. */
@@ -64,9 +66,13 @@ export async function startRedisWithPassword(password: string): Promise<RedisSer
 
 /**
  * Starts a Redis that is reached by TLS alone, as `localhost`: its certificate names no number. Undefined
- * where `redis-server` or `openssl` is not installed, or the former knows no TLS.
+ * where `redis-server` or `openssl` is not installed, or the former knows no TLS. It asks for certificates
+ * where it is told to.
  */
-export function startTlsRedis(password: string): Promise<TlsRedis | undefined> {
+export function startTlsRedis(
+  password: string,
+  { asks = false }: { readonly asks?: boolean } = {},
+): Promise<TlsRedis | undefined> {
   return closingOnFailure(async (closers) => {
     const folder = await mkdtemp(join(tmpdir(), 'countersign-tls-'));
     closers.push(() => rm(folder, { recursive: true, force: true }));
@@ -78,7 +84,7 @@ export function startTlsRedis(password: string): Promise<TlsRedis | undefined> {
       ['--tls-cert-file', join(folder, 'server.crt')],
       ['--tls-key-file', join(folder, 'server.key')],
       ['--tls-ca-cert-file', join(folder, 'authority.crt')],
-      ['--tls-auth-clients', 'no'],
+      ['--tls-auth-clients', asks ? 'yes' : 'no'],
       ['--requirepass', password],
     ].flat();
     const server = await startRedisServer({ port, settings });
@@ -87,6 +93,8 @@ export function startTlsRedis(password: string): Promise<TlsRedis | undefined> {
     return {
       url: `rediss://:${password}@localhost:${port}`,
       authority: join(folder, 'authority.crt'),
+      certificate: join(folder, 'client.crt'),
+      key: join(folder, 'client.key'),
     };
   });
 }
@@ -240,11 +248,14 @@ async function writeCertificates(folder: string): Promise<boolean> {
     if (error instanceof Error && Reflect.get(error, 'code') === 'ENOENT') return false;
     throw error;
   }
-  await openssl('req', ...key, '-keyout', 'server.key', '-out', 'server.csr', '-subj', '/CN=redis');
   await writeFile(join(folder, 'names'), 'subjectAltName=DNS:localhost\n');
   const signer = ['-CA', 'authority.crt', '-CAkey', 'authority.key', '-CAcreateserial'];
-  const signed = ['-in', 'server.csr', '-out', 'server.crt', '-days', '2', '-extfile', 'names'];
-  await openssl('x509', '-req', ...signed, ...signer);
+  for (const [who, ...names] of [['server', '-extfile', 'names'], ['client']]) {
+    const request = ['-keyout', `${who}.key`, '-out', `${who}.csr`, '-subj', `/CN=${who}`];
+    await openssl('req', ...key, ...request);
+    const signed = ['-in', `${who}.csr`, '-out', `${who}.crt`, '-days', '2', ...names];
+    await openssl('x509', '-req', ...signed, ...signer);
+  }
   return true;
 }
 
