@@ -106,4 +106,31 @@ describe('two servers on a cluster of Redis', function () {
     // What it had counted by itself is there.
     assert.equal(rate_limit?.remaining, LIMIT / 2 - 1);
   });
+
+  for (const { onLoss, subject, ofLost } of [
+    { onLoss: 'deny', subject: 'mary', ofLost: { status: 503, allowed: 0, how: 'deny' } },
+    { onLoss: 'allow', subject: 'mark', ofLost: { status: 200, allowed: LIMIT + 1, how: 'allow' } },
+  ] as const) {
+    it(`do as \`${onLoss}\` says where a node is away, for its tenants alone`, async () => {
+      const pair = await startTwoServers(redis.url, { tenants, limitsOnRedisLoss: onLoss });
+      const [server] = pair.servers;
+      const asked = { key: pair.key, subject };
+      const [lost, kept] = tenants;
+      await redis.masters[0]?.kill();
+      try {
+        const decided: Record<'lost' | 'kept', Decided[]> = { lost: [], kept: [] };
+        for (let i = 0; i <= LIMIT; i += 1) {
+          decided.lost.push(await exportOf(server, { ...asked, tenant: lost }));
+          decided.kept.push(await answerOf(server, { ...asked, tenant: kept }));
+        }
+        assert.deepEqual([...new Set(decided.lost.map(({ status }) => status))], [ofLost.status]);
+        assert.equal(allowedOf(decided.lost), ofLost.allowed);
+        assert.equal(allowedOf(decided.kept), LIMIT);
+        assert.ok((await metricOf(server, UNCOUNTED, { how: ofLost.how })) > 0);
+      } finally {
+        await redis.masters[0]?.start();
+        await pair.close();
+      }
+    });
+  }
 });

@@ -180,7 +180,7 @@ async function silenceNotifications({ database, url }: TestDatabase): Promise<vo
 async function writePolicy(folder: string, tenants: readonly string[]): Promise<void> {
   const rules = tenants.flatMap((tenant) => [
     `p, manager, ${tenant}, report:*, export, allow`,
-    ...['mona', 'maud', 'mick'].map((name) => `g, ${name}, manager, ${tenant}`),
+    ...['mona', 'maud', 'mick', 'mary', 'mark'].map((name) => `g, ${name}, manager, ${tenant}`),
   ]);
   const files: Readonly<Record<string, string>> = {
     'bundle.yaml': 'name: exports\nmodel: rbac-tenant\n',
