@@ -7,6 +7,7 @@ import {
   spawnServer,
   temporaryDataDir,
 } from './support/server-process.js';
+import { until } from './support/until.js';
 
 interface Problem {
   code?: string;
@@ -32,6 +33,17 @@ async function call(
 }
 
 const CHECK = { tenant: 'acme', subject: 'bob', action: 'write', resource: 'document:1' };
+
+/** The ids of all decisions in the audit. */
+async function decisionsOf(url: string, key: string): Promise<Set<string>> {
+  const found = new Set<string>();
+  for (let after = ''; ; ) {
+    const page = await call(url, `/v1/audit?kind=decision&limit=200${after}`, key);
+    for (const { id } of page.body['items'] as { id: string }[]) found.add(id);
+    if (page.body['next'] === null) return found;
+    after = `&after=${String(page.body['next'])}`;
+  }
+}
 
 describe('a server of one process', function () {
   this.timeout(60_000);
@@ -111,6 +123,29 @@ describe('a server of one process', function () {
       action: 'read',
     });
     assert.equal(answer.body.reason, 'allowed');
+  });
+
+  it('ends with 1 where its database does, and the next one has all that it decided', async () => {
+    const first = start();
+    const url = await first.listening;
+    const key = await rootKeyOf(data.path);
+    const decided = new Set<unknown>();
+    const postmaster = await readFile(join(data.path, 'pg', 'postmaster.pid'), 'utf8');
+    // The last ones are asked while the server notices, and ends.
+    for (let count = 0; ; count += 1) {
+      if (count === 50) process.kill(Number.parseInt(postmaster, 10), 'SIGKILL');
+      const answer = await call(url, '/check', key, CHECK).catch(() => undefined);
+      if (answer === undefined) break;
+      if (answer.status === 200) decided.add(answer.body['decision_id']);
+    }
+    assert.equal((await first.ended).code, 1);
+    assert.ok(decided.size >= 50, `${decided.size} decisions`);
+
+    const again = await start().listening;
+    await until(
+      () => decisionsOf(again, key),
+      (found) => [...decided].every((id) => found.has(String(id))),
+    );
   });
 
   it('lets no second server onto its data directory', async () => {
