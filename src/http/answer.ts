@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { hasBody } from './body.js';
 import type { Exchange } from './exchange.js';
-import { endTogether } from './leave-together.js';
+import { endTogether } from './together.js';
 import { answerable, logFailure, problemHeaders, problemOf } from './problem.js';
 import type { Answer } from './route.js';
 import type { HttpLog } from './services.js';

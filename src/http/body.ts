@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { InvalidRequest, PayloadTooLarge, UnsupportedMediaType } from '../errors.js';
 import { isPlainJson, plainJsonFaults } from '../platform/json.js';
 import type { JsonObject } from '../vocabulary.js';
+import { workTogether } from './together.js';
 
 /** Largest body of every path but those of bundles. */
 export const BODY_LIMIT = 1024 * 1024;
@@ -106,7 +107,10 @@ function joined(pieces: readonly Uint8Array[]): Buffer {
   return Buffer.isBuffer(only) ? only : Buffer.from(only.buffer, only.byteOffset, only.byteLength);
 }
 
-/** `settle` is called once; what it is given answers the bytes, or throws why they are not all there. */
+/**
+ * `settle` is called once, together with those of the requests that were read along with this one; what
+ * it is given answers the bytes, or throws why they are not all there.
+ */
 function readBytes(
   request: IncomingMessage,
   { limit, isKept }: { readonly limit: number; readonly isKept: boolean },
@@ -118,7 +122,7 @@ function readBytes(
   const settleOnce = (bytes: () => Bytes): void => {
     if (settled) return;
     settled = true;
-    settle(bytes);
+    workTogether(() => settle(bytes));
   };
   // They are not taken off again: a request closes soon after it ends, and that is less work.
   request.on('data', (chunk: Buffer) => {

@@ -96,7 +96,7 @@ describe('reading the events of a YAML text in pieces', () => {
         const whole = outcome(() => parseEvents(text, { maxDepth: MAX_DEPTH }));
         assert.deepEqual(inPieces(text, piece).outcome, whole);
       }),
-      { numRuns: 20_000 },
+      { numRuns: 5_000 },
     );
   });
 

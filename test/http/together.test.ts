@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { createServer, type Server } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
-import { endTogether } from '../../src/http/leave-together.js';
+import { endTogether, workTogether } from '../../src/http/together.js';
 
 /** More than leave at once. */
 const MANY = 100;
@@ -67,5 +67,38 @@ describe('answers that leave together', () => {
     };
     const both = await Promise.all([ask(requests(101, 1), 1), ask(requests(102, 1), 1)]);
     assert.deepEqual(both, [[], ['/102']]);
+  });
+});
+
+describe('work that is done together', () => {
+  /** What was done by the time that a turn, with what is due in it, is over. */
+  const afterTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+  it('waits until all that arrived was read, and is done in its order', async () => {
+    const done: number[] = [];
+    for (const each of [1, 2, 3]) workTogether(() => done.push(each));
+    assert.deepEqual(done, []);
+    await afterTurn();
+    assert.deepEqual(done, [1, 2, 3]);
+  });
+
+  it('is done at once where much of it has arrived', async () => {
+    const done: number[] = [];
+    for (let each = 0; each < 40; each += 1) workTogether(() => done.push(each));
+    assert.equal(done.length, 32);
+    await afterTurn();
+    assert.deepEqual(done, [...Array(40).keys()]);
+  });
+
+  it('may bring more work, which is done in a later turn', async () => {
+    const done: string[] = [];
+    workTogether(() => {
+      done.push('first');
+      workTogether(() => done.push('second'));
+    });
+    await afterTurn();
+    assert.deepEqual(done, ['first']);
+    await afterTurn();
+    assert.deepEqual(done, ['first', 'second']);
   });
 });
