@@ -12,7 +12,7 @@ import type { Model } from '../model.js';
 import { createNamedFunctions } from '../named-functions.js';
 import { ALLOW, effectOf, meaningOf, type Merged, mergeEffect } from './effect.js';
 import { planIndex } from './index-plan.js';
-import { LineCache } from './line-cache.js';
+import { Recent } from './recent.js';
 import { Frame, NO_RULE } from './frame.js';
 import { type Evaluate, Interpreter } from './interpreter.js';
 import { Lookups } from './lookups.js';
@@ -28,6 +28,9 @@ import { TermReader, textTokenTest } from './term-reader.js';
 
 /** Rows out of force that an engine carries along, at least; beyond, as many as are in force. */
 const MIN_WASTE = 10_000;
+
+/** Lines put together before that are held: the same few rules decide most checks. A power of two. */
+const LINES_HELD = 8_192;
 
 /** An engine while it takes its first rules. */
 export interface LoadingEngine extends Engine {
@@ -61,8 +64,8 @@ class IndexedEngine implements LoadingEngine {
   readonly #matcher: Evaluate;
   readonly #readers: readonly ((check: Check) => unknown)[];
   readonly #eft: number;
-  readonly #lines = new LineCache();
-  readonly #lineOf = (row: number): RuleLine => this.#policies.line(row);
+  /** By row. Rows are never used twice. */
+  readonly #lines = new Recent<RuleLine>(LINES_HELD, (row) => this.#policies.line(row));
   readonly #frame: Frame;
   /** What the frame was filled from. */
   #decided: Check | undefined;
@@ -251,7 +254,7 @@ class IndexedEngine implements LoadingEngine {
 
   #answer({ allowed, named }: Merged): EngineAnswer {
     if (named === NONE) return allowed ? ALLOWED : DENIED;
-    const rule = this.#lines.get(named, this.#lineOf);
+    const rule = this.#lines.get(named);
     return allowed ? { effect: 'allow', rule } : { effect: 'deny', explicit: true, rule };
   }
 

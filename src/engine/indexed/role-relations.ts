@@ -1,13 +1,14 @@
 import { PairTable } from './pair-table.js';
+import { Recent } from './recent.js';
 import { Records } from './records.js';
 import { NONE, type SymbolTable } from './symbol-table.js';
 
 /** Casbin's role managers look this many levels up and no further. */
 const MAX_LEVELS = 10;
-/** Closures of fewer roles are found again as fast as they are remembered. */
+/** Looking through so many is faster than hashing them. */
 const FEW = 16;
-/** Larger closures remembered at most; then all are forgotten. */
-const MAX_REMEMBERED = 50_000;
+/** Closures held at most, those that were asked for lately; a power of two. */
+const MAX_HELD = 65_536;
 
 /**
  * Fields of a node: its name, the node of its first role, the first and the last of the edges to its
@@ -62,7 +63,7 @@ export function hasLink(relations: RoleRelations, name: Term, role: string, tena
 
 /**
  * Relations whose names are plain names. Answers as node-casbin's default role manager, but visits
- * each role once; what it found is remembered until a relation changes.
+ * each role once; what it found lately is held until a relation changes.
  */
 export class PlainRoles implements RoleRelations {
   readonly #symbols: SymbolTable;
@@ -70,10 +71,11 @@ export class PlainRoles implements RoleRelations {
   readonly #places = new PairTable();
   readonly #nodes = new Records(5);
   readonly #edges = new Records(2);
-  #remembered = new Map<number, RoleClosure>();
-  /** The node that was asked last, and its closure: a check asks for it more than once. */
-  #latestNode = NONE;
-  #latest: RoleClosure = NOTHING;
+  /** By node, which is a name in a tenant. */
+  readonly #closures = new Recent<RoleClosure>(
+    MAX_HELD,
+    (node) => new FoundClosure(this.#search(node), this.#symbols),
+  );
   readonly noTenant: Term;
 
   constructor(symbols: SymbolTable) {
@@ -87,10 +89,7 @@ export class PlainRoles implements RoleRelations {
     if (node === NONE || this.#nodes.get(node, ROLE) === NONE) {
       return { symbols: [symbol], names: NO_NAMES };
     }
-    if (this.#latestNode === node) return this.#latest;
-    this.#latest = this.#remembered.get(node) ?? this.#found(node);
-    this.#latestNode = node;
-    return this.#latest;
+    return this.#closures.get(node);
   }
 
   isRole(name: Term, tenant: Term): boolean {
@@ -110,7 +109,7 @@ export class PlainRoles implements RoleRelations {
     this.#nodes.set(target, GIVEN, this.#nodes.get(target, GIVEN) + 1);
     if (this.#nodes.get(node, ROLE) === NONE) this.#nodes.set(node, ROLE, target);
     else this.#append(node, target);
-    this.#forget();
+    this.#closures.forget();
   }
 
   unlink(name: number, role: number, tenant: number): void {
@@ -122,7 +121,7 @@ export class PlainRoles implements RoleRelations {
         ? this.#dropFirst(node)
         : this.#dropFurther(node, target);
     if (isGone) this.#nodes.set(target, GIVEN, this.#nodes.get(target, GIVEN) - 1);
-    this.#forget();
+    this.#closures.forget();
   }
 
   #append(node: number, target: number): void {
@@ -161,19 +160,9 @@ export class PlainRoles implements RoleRelations {
     if (next === NONE) this.#nodes.set(node, LAST, before);
   }
 
-  #found(node: number): RoleClosure {
-    const closure = new FoundClosure(this.#search(node), this.#symbols);
-    if (closure.symbols.length > FEW) {
-      if (this.#remembered.size >= MAX_REMEMBERED) this.#forget();
-      this.#remembered.set(node, closure);
-    }
-    return closure;
-  }
-
   /** Breadth first, each role once, in the order of the rules within a level. */
   #search(start: number): readonly number[] {
     const found = [start];
-    // Looking through a few is faster than hashing them.
     let seen: Set<number> | undefined;
     for (let level = 1, from = 0; level <= MAX_LEVELS && from < found.length; level += 1) {
       for (const end = found.length; from < end; from += 1) {
@@ -201,11 +190,6 @@ export class PlainRoles implements RoleRelations {
     this.#nodes.set(node, GIVEN, 0);
     this.#places.set(tenant, name, node);
     return node;
-  }
-
-  #forget(): void {
-    this.#latestNode = NONE;
-    if (this.#remembered.size > 0) this.#remembered = new Map();
   }
 }
 

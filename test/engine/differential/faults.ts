@@ -28,9 +28,9 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     name: 'goes on with the roles that it remembers after a relation changed',
-    file: 'role-relations.ts',
+    file: 'recent.ts',
     run: 2,
-    find: 'if (this.#remembered.size > 0) this.#remembered = new Map();',
+    find: 'if (!this.#isEmpty) this.#keys.fill(NONE);',
     replace: '',
   },
   {
