@@ -55,10 +55,16 @@ function becomeDue(): void {
   });
 }
 
+/** Work that throws, which it should not, keeps nobody else's from being done. */
 function workAll(): void {
   const all = arrived;
   arrived = [];
-  for (const work of all) work();
+  let next = 0;
+  try {
+    while (next < all.length) all[next++]?.();
+  } finally {
+    for (const work of all.slice(next)) workTogether(work);
+  }
 }
 
 function endAll(): void {

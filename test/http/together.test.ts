@@ -90,6 +90,19 @@ describe('work that is done together', () => {
     assert.deepEqual(done, [...Array(40).keys()]);
   });
 
+  it('goes on where some of it throws', async () => {
+    const done: number[] = [];
+    workTogether(() => {
+      throw new Error('not foreseen');
+    });
+    const rest = Array.from({ length: 31 }, (_, at) => at);
+    assert.throws(() => {
+      for (const each of rest) workTogether(() => done.push(each));
+    }, /not foreseen/);
+    await afterTurn();
+    assert.deepEqual(done, rest);
+  });
+
   it('may bring more work, which is done in a later turn', async () => {
     const done: string[] = [];
     workTogether(() => {
