@@ -103,8 +103,8 @@ const BundleWithFiles = Type.Object(
 const BUNDLE_TIME = 240_000;
 
 /**
- * Bytes of a body, or of a bundle's files, above which another thread answers: what is read here at
- * once holds up checks for a few milliseconds.
+ * Bytes of a body, or of a bundle's files, above which another thread answers: what is read here
+ * in one turn, a text that breaks its syntax for one, holds up checks for milliseconds.
  */
 const LARGE_BUNDLE = 256 * 1024;
 

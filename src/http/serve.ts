@@ -1,5 +1,5 @@
 import { InvalidRequest, Unavailable } from '../errors.js';
-import { authenticate } from '../identity/authenticate.js';
+import { authenticate, authenticateAgain } from '../identity/authenticate.js';
 import type { Caller } from '../identity/caller.js';
 import { requirePermission } from '../identity/permissions.js';
 import { answerError, sendAnswer } from './answer.js';
@@ -58,15 +58,22 @@ function serveGuarded(
   if (terms === undefined) {
     return handle(callOf(exchange, params, { caller, query, body: undefined }));
   }
+  // A key may be revoked while the body is on its way.
+  const authenticateStill = (): void => {
+    const { keys: latest } = services.current.snapshot;
+    if (latest !== keys) authenticateAgain(caller, latest);
+  };
   readJsonObject(request, response, terms, {
     read: (body) =>
-      answerWith(exchange, services, () =>
-        handle(callOf(exchange, params, { caller, query, body: terms.parse(body) })),
-      ),
+      answerWith(exchange, services, () => {
+        authenticateStill();
+        return handle(callOf(exchange, params, { caller, query, body: terms.parse(body) }));
+      }),
     readLarge: (body) =>
-      answerWith(exchange, services, () =>
-        handleLarge?.({ ...callOf(exchange, params, { caller, query, body }), body }),
-      ),
+      answerWith(exchange, services, () => {
+        authenticateStill();
+        return handleLarge?.({ ...callOf(exchange, params, { caller, query, body }), body });
+      }),
     fail: (error) => answerError(exchange, error, services.log),
   });
   return undefined;

@@ -16,7 +16,7 @@ export interface ChangeListener {
 
 /**
  * Listens on a new connection: calls `opened` once it does, resolves when `stopping` is aborted, and
- * rejects when the connection cannot be made, or is lost.
+ * throws or rejects when the connection cannot be made, or is lost.
  */
 export type ListenUntilLost = (
   stopping: AbortSignal,
@@ -51,12 +51,14 @@ export async function keepListening(
       onOpen();
     };
     const listen = async (attempt: number): Promise<void> => {
-      await listenUntilLost(signal, opened, attempt).catch((error: unknown) => {
+      try {
+        await listenUntilLost(signal, opened, attempt);
+      } catch (error) {
         if (!away && !signal.aborted) {
           log.warn({ err: error, way }, 'changes cannot be listened for; they are asked for');
         }
         away = true;
-      });
+      }
       tried();
     };
     const keepOn = async (): Promise<void> => {

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import { type ChangeListener, keepListening, type StopListening } from './keep-listening.js';
 import { withinTime } from './later.js';
-import { openSubscriber } from './redis.js';
+import { subscribers } from './redis.js';
 
 /** Where servers on one Redis tell each other of changes; a channel belongs to no numbered database. */
 export const REDIS_CHANNEL = 'countersign:changes';
@@ -28,11 +28,10 @@ export interface RedisListener extends ChangeListener {
  * is subscribed, or has failed for the first time.
  */
 export function listenOnRedis(listener: RedisListener): Promise<StopListening> {
-  const { url } = listener;
+  const open = subscribers(listener.url);
   return keepListening(
     'redis',
-    (stopping, opened, attempt) =>
-      listenUntilLost(openSubscriber(url, attempt), listener, stopping, opened),
+    (stopping, opened, attempt) => listenUntilLost(open(attempt), listener, stopping, opened),
     listener,
   );
 }

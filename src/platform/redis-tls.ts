@@ -24,7 +24,7 @@ export function readTlsFiles({ tlsFiles = {} }: RedisTarget): TlsFiles {
     if (path !== undefined) held[file] = contentOf(path, FILES[file]);
   }
   const { ca } = held;
-  if (ca !== undefined) tryOut(() => new X509Certificate(ca), `\`tls_ca\` (${tlsFiles.ca})`);
+  if (ca !== undefined) tryOut(() => readCertificates(ca), `\`tls_ca\` (${tlsFiles.ca})`);
   const { cert, key } = held;
   if (cert !== undefined && key !== undefined) {
     const names = `\`tls_cert\` (${tlsFiles.cert}) and \`tls_key\` (${tlsFiles.key})`;
@@ -42,6 +42,15 @@ function contentOf(path: string, word: string): Buffer {
     throw new Error(`\`${word}\` (${path}) cannot be read (\`${code}\`)`, { cause: error });
   }
 }
+
+/** TLS passes over, without a word, what it cannot read of authorities. */
+function readCertificates(pem: Buffer): void {
+  const blocks = pem.toString('latin1').match(CERTIFICATE);
+  if (blocks === null) throw new Error('there is no certificate');
+  for (const block of blocks) new X509Certificate(block);
+}
+
+const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^]*?(?:-----END CERTIFICATE-----|$)/g;
 
 function tryOut(use: () => unknown, what: string): void {
   try {

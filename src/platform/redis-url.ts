@@ -60,6 +60,9 @@ export function parseRedisUrl(url: string): RedisTarget | undefined {
   };
 }
 
+/** Control characters: what is pasted in the place of a file's name has them. */
+const NO_TEXT = /\p{Cc}/u;
+
 /** What stands behind the `?`; undefined where that is anything else, or of no use to this Redis. */
 function wordsOf(
   query: string | undefined,
@@ -73,7 +76,7 @@ function wordsOf(
     const isKnown =
       (kind === 'sentinel' && /^sentinel_(?:username|password)$/.test(name)) ||
       (tls && /^tls_(?:ca|cert|key)$/.test(name));
-    if (!isKnown || !word || word.includes('\0') || words.has(name)) return undefined;
+    if (!isKnown || !word || NO_TEXT.test(word) || words.has(name)) return undefined;
     words.set(name, word);
   }
   const word = <Member extends string>(name: string, member: Member) => {

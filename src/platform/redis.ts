@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
 import { withinTime } from './later.js';
 import type { Logger } from './log.js';
-import { readTlsFiles } from './redis-tls.js';
+import { readTlsFiles, type TlsFiles } from './redis-tls.js';
 import { parseRedisUrl, type RedisTarget } from './redis-url.js';
 
 /** A connection to one Redis (or the one that Sentinel names), or to a cluster. */
@@ -35,20 +35,24 @@ const NEVER_QUEUE = {
 } as const;
 
 /**
- * A connection for subscriptions alone, not yet opened, and never opened again by itself: whoever
+ * Makes connections for subscriptions alone, not yet opened, and never opened again by themselves: whoever
  * subscribes must know when it begins anew. Of a cluster, where every node hears what any is told, it
  * is one to the node whose turn `attempt` is.
+ *
+ * @throws Error where the files that the address names cannot be used; later nothing does
  */
-export function openSubscriber(url: string, attempt: number): Redis {
+export function subscribers(url: string): (attempt: number) => Redis {
   const target = readTarget(url);
-  const { addresses } = target;
-  const address = addresses[attempt % addresses.length] ?? addresses[0];
-  return openRedis(target.kind === 'cluster' ? { ...target, addresses: [address] } : target, {
-    lazyConnect: true,
-    autoResubscribe: false,
-    retryStrategy: () => null,
-    sentinelRetryStrategy: () => null,
-  });
+  const { addresses, kind } = target;
+  return (attempt) => {
+    const address = addresses[attempt % addresses.length] ?? addresses[0];
+    return openRedis(kind === 'cluster' ? { ...target, addresses: [address] } : target, {
+      lazyConnect: true,
+      autoResubscribe: false,
+      retryStrategy: () => null,
+      sentinelRetryStrategy: () => null,
+    });
+  };
 }
 
 /**
@@ -145,14 +149,20 @@ function giveUpSilent(redis: Redis, silence: number): void {
   redis.on('connect', () => void watch());
 }
 
-function readTarget(url: string): RedisTarget {
-  const target = parseRedisUrl(url);
-  if (target === undefined) throw new TypeError('`REDIS_URL` is no address of a Redis');
-  return target;
+/** What an address says, and what the files hold that it names: read once, whatever becomes of them. */
+interface ReadyTarget extends RedisTarget {
+  readonly tlsOptions: TlsFiles;
 }
 
-function openRedis(target: RedisTarget, others: Options = {}): Redis {
-  const { addresses, master, db, tls, sentinelUsername, sentinelPassword } = target;
+function readTarget(url: string): ReadyTarget {
+  const target = parseRedisUrl(url);
+  if (target === undefined) throw new TypeError('`REDIS_URL` is no address of a Redis');
+  return { ...target, tlsOptions: readTlsFiles(target) };
+}
+
+function openRedis(target: ReadyTarget, others: Options = {}): Redis {
+  const { addresses, master, db, tls, tlsOptions } = target;
+  const { sentinelUsername, sentinelPassword } = target;
   const options: Options = {
     ...optionsOf(target),
     ...NEVER_QUEUE,
@@ -169,11 +179,11 @@ function openRedis(target: RedisTarget, others: Options = {}): Redis {
     ...(sentinelUsername === undefined ? {} : { sentinelUsername }),
     ...(sentinelPassword === undefined ? {} : { sentinelPassword }),
     enableTLSForSentinelMode: tls,
-    ...(tls ? { sentinelTLS: readTlsFiles(target) } : {}),
+    ...(tls ? { sentinelTLS: tlsOptions } : {}),
   });
 }
 
-function openCluster(target: RedisTarget): Cluster {
+function openCluster(target: ReadyTarget): Cluster {
   return new Cluster([...target.addresses], {
     enableOfflineQueue: false,
     clusterRetryStrategy: retryDelay,
@@ -188,12 +198,11 @@ function openCluster(target: RedisTarget): Cluster {
   });
 }
 
-function optionsOf(target: RedisTarget): Options {
-  const { username, password, tls } = target;
+function optionsOf({ username, password, tls, tlsOptions }: ReadyTarget): Options {
   return {
     ...(username === undefined ? {} : { username }),
     ...(password === undefined ? {} : { password }),
-    ...(tls ? { tls: readTlsFiles(target) } : {}),
+    ...(tls ? { tls: tlsOptions } : {}),
     connectionName: 'countersign',
     connectTimeout: CONNECT_TIMEOUT_MS,
   };

@@ -24,7 +24,7 @@ import { unknownRoleWarnings } from './role-use.js';
 import { ruleFault, tenantField } from './rule-tenant.js';
 import { rulesParsing } from './rules-file.js';
 import { isTenantId } from './tenant-id.js';
-import { parseTests } from './tests-file.js';
+import { parsingTests } from './tests-file.js';
 
 /**
  * Compiles the files of a bundle: everything that is wrong with any of them at once, sorted by file,
@@ -141,7 +141,7 @@ function* readTests(files: BundleFiles): Work<{ tests: BundleTest[]; faults: Bun
   const parsed = [];
   for (const [file, text] of filesOf(files, 'tests')) {
     yield;
-    parsed.push(parseTests(file, text));
+    parsed.push(yield* parsingTests(file, text));
   }
   return {
     tests: parsed.flatMap(({ tests }) => tests),

@@ -10,10 +10,11 @@ import { type BuiltPolicy, buildPolicy, type SnapshotSources } from './build-sna
 import { followable, followChanges, MAX_CHANGES } from './follow-changes.js';
 import { emptySnapshot, type Snapshot } from './snapshot.js';
 
-/** Milliseconds between two looks at the database when nothing tells of a change. */
+/** Milliseconds between two looks at the database when nothing tells of a change, unless told otherwise. */
 const POLL = 5_000;
-/** Milliseconds to the first retry after a failure; doubled for each further one, up to `POLL`. */
+/** Milliseconds to the first retry after a failure; doubled for each further one, up to the last. */
 const FIRST_RETRY = 250;
+const LAST_RETRY = 5_000;
 /** Milliseconds for which a snapshot that was not confirmed is good, unless told otherwise. */
 const MAX_STALENESS = 5 * 60_000;
 
@@ -334,7 +335,9 @@ class PolicyHolder implements CurrentPolicy {
     if (!this.#started) return;
     const poll = this.#options.poll ?? POLL;
     const wait =
-      this.#failures === 0 ? poll : Math.min(poll, FIRST_RETRY * 2 ** (this.#failures - 1));
+      this.#failures === 0
+        ? poll
+        : Math.min(poll, LAST_RETRY, FIRST_RETRY * 2 ** (this.#failures - 1));
     this.#timer = setTimeout(() => {
       this.catchUp().catch(() => undefined);
     }, wait);

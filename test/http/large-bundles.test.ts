@@ -36,7 +36,9 @@ const callWith = (body: object): BundleCall => ({
   body: [new TextEncoder().encode(JSON.stringify(body))],
 });
 
-describe('large bundles', () => {
+describe('large bundles', function () {
+  // Each call begins a thread, which reads TypeScript here.
+  this.timeout(60_000);
   let server: TestServer;
   before(async () => void (server = await testServer()));
   after(() => server.close());

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { Agent, request } from 'node:http';
+import { once } from 'node:events';
+import { Agent, type IncomingMessage, request } from 'node:http';
 import { sendRaw } from '../support/raw-http.js';
 import { type Answered, type TestServer, testServer } from '../support/server.js';
 
@@ -103,6 +104,30 @@ describe('the short way to an answer', () => {
       assert.equal((await ask(key, WRITE)).status, 401);
       assert.equal((await ask(server.rootKey, WRITE)).status, 200);
       assert.equal((await ask(key, WRITE)).status, 401);
+    });
+
+    it('refuses a key that is revoked while the body is on its way', async () => {
+      const { id, key } = await server.key(['service'], { tenant: 'acme' });
+      const body = JSON.stringify(WRITE);
+      const asked = request(server.url + SHORT, {
+        method: 'POST',
+        agent,
+        headers: {
+          Authorization: `Bearer ${key}`,
+          'Content-Type': 'application/json',
+          'Content-Length': body.length,
+          Expect: '100-continue',
+        },
+      });
+      const answered = once(asked, 'response');
+      asked.flushHeaders();
+      // Whoever is told to go on was let through the door.
+      await once(asked, 'continue');
+      assert.equal((await server.call('DELETE', `/v1/keys/${id}`)).status, 200);
+      asked.end(body);
+      const [response] = (await answered) as [IncomingMessage];
+      assert.equal(response.statusCode, 401);
+      response.resume();
     });
 
     it('refuses a key from the millisecond at which it expires', async () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { commitChange } from '../../src/platform/change-log.js';
 import { listenForChanges } from '../../src/platform/change-listener.js';
-import type { StopListening } from '../../src/platform/keep-listening.js';
+import { keepListening, type StopListening } from '../../src/platform/keep-listening.js';
 import { type TestDatabase, testDatabase } from '../support/database.js';
 import { postgresProxy, type TcpProxy } from '../support/tcp-proxy.js';
 import { until } from '../support/until.js';
@@ -112,6 +112,29 @@ describe('listening for changes', () => {
     silent.stall();
     await stopOther();
     await silent.cut();
+  });
+
+  it('tries again where a connection cannot even be thought of', async () => {
+    const said: string[] = [];
+    let attempts = 0;
+    const stopOther = await keepListening(
+      'test',
+      (stopping, opened) => {
+        attempts += 1;
+        if (attempts === 1) throw new Error('no address');
+        opened();
+        return new Promise((resolve) => {
+          stopping.addEventListener('abort', () => resolve(), { once: true });
+        });
+      },
+      { onOpen: () => said.push('open'), log: { warn: () => said.push('away'), info() {} } },
+    );
+    await until(
+      async () => said,
+      ({ length }) => length === 2,
+    );
+    assert.deepEqual(said, ['away', 'open']);
+    await stopOther();
   });
 
   it('does not wait for a database that is away', async () => {

@@ -175,18 +175,9 @@ describe('the settings', () => {
   });
 
   it('name the files for Redis that cannot be used', async () => {
-    await file('# a file\n');
-    const told = (query: string) => faultsOf({ REDIS_URL: `rediss://:hunter2@c?${query}` });
-    const text = join(cwd, CONFIG_FILE);
-    assert.deepEqual(told('tls_ca=/none.pem'), [
+    assert.deepEqual(faultsOf({ REDIS_URL: 'rediss://:hunter2@c?tls_ca=/none.pem' }), [
       '`REDIS_URL`: `tls_ca` (/none.pem) cannot be read (`ENOENT`)',
     ]);
-    assert.match(told(`tls_ca=${text}`).join(), /^`REDIS_URL`: `tls_ca` \(.*\) cannot be used/);
-    assert.match(told(`tls_cert=${text}`).join(), /`tls_cert` and `tls_key` go together/);
-    assert.match(
-      told(`tls_cert=${text}&tls_key=${text}`).join(),
-      /a certificate and its key without a passphrase, cannot be used/,
-    );
   });
 
   it('give a policy time to be looked for twice before it is too old', async () => {
