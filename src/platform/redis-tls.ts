@@ -44,10 +44,10 @@ function contentOf(path: string, word: string): Buffer {
 }
 
 /** TLS passes over, without a word, what it cannot read of authorities. */
-function readCertificates(pem: Buffer): void {
+function readCertificates(pem: Buffer): X509Certificate[] {
   const blocks = pem.toString('latin1').match(CERTIFICATE);
   if (blocks === null) throw new Error('there is no certificate');
-  for (const block of blocks) new X509Certificate(block);
+  return blocks.map((block) => new X509Certificate(block));
 }
 
 const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^]*?(?:-----END CERTIFICATE-----|$)/g;
