@@ -65,9 +65,9 @@ describe('sorting in turns', () => {
         assert.deepEqual(ours, theirs);
         if (order.some(Number.isNaN) && order.length > 1_000) inconsistent += 1;
       }),
-      { numRuns: 2_000 },
+      { numRuns: 800 },
     );
-    assert.ok(inconsistent > 100, `only ${inconsistent} were large and inconsistent`);
+    assert.ok(inconsistent > 40, `only ${inconsistent} were large and inconsistent`);
   });
 
   it('makes few comparisons in one turn, however many there are', () => {
