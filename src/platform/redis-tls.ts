@@ -24,12 +24,13 @@ export function readTlsFiles({ tlsFiles = {} }: RedisTarget): TlsFiles {
     if (path !== undefined) held[file] = contentOf(path, FILES[file]);
   }
   const { ca } = held;
-  if (ca !== undefined) tryOut(() => readCertificates(ca), `\`tls_ca\` (${tlsFiles.ca})`);
+  if (ca !== undefined)
+    tryOut(() => readCertificates(ca), `\`tls_ca\` (${tlsFiles.ca}) must hold certificates in PEM`);
   const { cert, key } = held;
   if (cert !== undefined && key !== undefined) {
     const names = `\`tls_cert\` (${tlsFiles.cert}) and \`tls_key\` (${tlsFiles.key})`;
     const use = () => createSecureContext({ cert, key });
-    tryOut(use, `${names}, a certificate and its key without a passphrase,`);
+    tryOut(use, `${names} must hold a certificate and its key in PEM, without a passphrase`);
   }
   return held;
 }
@@ -52,11 +53,11 @@ function readCertificates(pem: Buffer): X509Certificate[] {
 
 const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^]*?(?:-----END CERTIFICATE-----|$)/g;
 
-function tryOut(use: () => unknown, what: string): void {
+function tryOut(use: () => unknown, expected: string): void {
   try {
     use();
   } catch (error) {
-    const { code = 'not PEM' } = error as NodeJS.ErrnoException;
-    throw new Error(`${what} cannot be used (\`${code}\`)`, { cause: error });
+    const { code } = error as NodeJS.ErrnoException;
+    throw new Error(code === undefined ? expected : `${expected} (\`${code}\`)`, { cause: error });
   }
 }

@@ -49,7 +49,10 @@ describe('the files that TLS to Redis takes', () => {
     const { raw } = new X509Certificate(CERTIFICATE);
     for (const held of ['', 'no certificate', raw, BROKEN, CERTIFICATE + BROKEN]) {
       await writeFile(file, held);
-      assert.throws(() => read(`tls_ca=${file}`), /^Error: `tls_ca` \(.*\) cannot be used/);
+      assert.throws(
+        () => read(`tls_ca=${file}`),
+        /^Error: `tls_ca` \(.*\) must hold certificates in PEM/,
+      );
     }
   });
 
@@ -58,7 +61,7 @@ describe('the files that TLS to Redis takes', () => {
     assert.throws(() => read(`tls_key=${file}`), /`tls_cert` and `tls_key` go together/);
     assert.throws(
       () => read(`tls_cert=${file}&tls_key=${file}`),
-      /a certificate and its key without a passphrase, cannot be used/,
+      /must hold a certificate and its key in PEM, without a passphrase/,
     );
   });
 
