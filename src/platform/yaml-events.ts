@@ -51,6 +51,7 @@ export function* readingEvents(
   for (const [index, cut] of cuts.entries()) {
     const isLast = index === cuts.length - 1;
     const read = readPiece(head, text.slice(cut, cuts[index + 1]), maxDepth);
+    // The cuts see to it that the list goes on behind each piece but the last; should it not, all is read.
     if (read === undefined || !(isLast || read.isClosing)) return whole();
     const shift = cut - head.length;
     const from = index === 0 ? 0 : read.items;

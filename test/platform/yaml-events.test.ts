@@ -100,6 +100,17 @@ describe('reading the events of a YAML text in pieces', () => {
     );
   });
 
+  it('never takes a list inside the first item for the list itself', () => {
+    for (const text of [
+      '  -\n  - - twice\n  - - twice\n',
+      'rules:\n  -\n  - - a\n  - - b\n',
+      'rules:\n-\n- - a\n- - b\n',
+    ]) {
+      const whole = parseEvents(text, { maxDepth: MAX_DEPTH });
+      assert.deepEqual(inPieces(text, 1).outcome, whole);
+    }
+  });
+
   it('takes a turn for each piece of a list, in a mapping or by itself', () => {
     const nested = listOf(500);
     const bare = nested

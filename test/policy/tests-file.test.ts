@@ -32,7 +32,8 @@ describe('a file of many tests', () => {
       }
       turns += 1;
     }
-    assert.ok(turns > MANY, `${turns} turns`);
+    // Its YAML, its shape and what a shape cannot say: one of each for every test.
+    assert.ok(turns >= 3 * MANY, `${turns} turns`);
   });
 
   it('tells the faults of all of them', () => {
