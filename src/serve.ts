@@ -3,6 +3,7 @@ import { relative } from 'node:path';
 import { type Config, loadConfig, unknownVariables } from './platform/config.js';
 import { keepGarbageYoung } from './platform/heap.js';
 import { createLogger } from './platform/log.js';
+import { warmTicks } from './platform/warm-ticks.js';
 import { startServer } from './server.js';
 import { type Stoppable, untilStopped } from './until-stopped.js';
 import type { WorkersOptions } from './workers.js';
@@ -23,6 +24,7 @@ export interface ServeOptions {
  */
 export async function serve({ env, cwd, watch }: ServeOptions): Promise<number> {
   keepGarbageYoung();
+  warmTicks();
   const config = loadConfig(env, cwd);
   const log = createLogger(config.logLevel);
   const strangers = unknownVariables(env);

@@ -7,6 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Unavailable } from './errors.js';
 import type { Config } from './platform/config.js';
 import { keepGarbageYoung } from './platform/heap.js';
+import { warmTicks } from './platform/warm-ticks.js';
 import { createLogger, type Logger } from './platform/log.js';
 import { withinTime } from './platform/later.js';
 import { type RunningServer, startServer } from './server.js';
@@ -32,6 +33,7 @@ let ending = false;
 const waiting = new Set<(text: string) => void>();
 
 keepGarbageYoung();
+warmTicks();
 // These reach a terminal's whole group; the primary says what they mean.
 for (const signal of ['SIGINT', 'SIGQUIT', 'SIGHUP'] as const) process.on(signal, () => undefined);
 process.on('SIGTERM', () => void toPrimary({ kind: 'retiring' }));

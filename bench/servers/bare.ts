@@ -9,11 +9,14 @@ const TSX = import.meta.resolve('tsx/esm');
 const OF_NODE = new Set(['content-length', 'connection', 'date', 'keep-alive']);
 
 /** Starts the bare server: asked what `model` is asked, it gives an answer that `model` gave. */
-export async function startBare(model: Target): Promise<Peer> {
+export async function startBare(model: Target, workers = 1): Promise<Peer> {
   const server = await startProcess({
     command: process.execPath,
     args: ['--import', TSX, MAIN],
-    env: { BARE_ANSWER: JSON.stringify(await answerOf(model)) },
+    env: {
+      BARE_ANSWER: JSON.stringify(await answerOf(model)),
+      BARE_WORKERS: String(workers),
+    },
     says: /^listening on (http:\/\/\S+)$/,
   });
   return {

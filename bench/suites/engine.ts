@@ -1,14 +1,12 @@
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { HERE } from '../checkout.js';
+import { CHECKS, type ProbeReady, type ProbeTime } from '../engine-probe.js';
 import { type Decider, disagreements, nodeCasbin, ourEngine } from '../engines.js';
 import { interleave, ratioOf, spreadOf } from '../measure.js';
 import type { Figure } from '../report.js';
 import { timedCalls } from '../timing.js';
-import {
-  domainsWorkload,
-  KEY_MATCHES,
-  keyMatchWorkload,
-  rbacWorkload,
-  type Workload,
-} from '../workloads.js';
+import { KEY_MATCHES, keyMatchWorkload, rbacWorkload, type Workload } from '../workloads.js';
 import type { RunOptions, Suite } from './suite.js';
 
 /** How often each peer is measured. */
@@ -18,8 +16,7 @@ const ROUNDS = { steady: 9, quick: 3 };
 const OUR_BUDGET = 150;
 const THEIR_BUDGET = 400;
 
-/** Distinct checks: so many that they do not all stay in the processor's nearest memory. */
-const CHECKS = 20_000;
+const PROBE = new URL('../engine-probe.ts', import.meta.url);
 
 /** Sizes, and how many times as fast as node-casbin ours should be there. */
 const RBAC_GOALS: ReadonlyMap<number, number | undefined> = new Map([
@@ -53,40 +50,69 @@ export const engine: Suite = {
 /** Our engine at several sizes in turn. */
 async function growth(sizes: readonly number[], options: RunOptions): Promise<Figure[]> {
   options.tell('  ours, at each size');
-  const checks = CHECKS;
   const kinds = [
-    ...sizes.map((size) => ({ size, title: '', workload: rbacWorkload(size, { checks }) })),
-    {
-      size: 100_000,
-      title: ' in one tenant',
-      workload: rbacWorkload(100_000, { tenants: 1, checks }),
-    },
+    ...sizes.map((size) => ({ size, title: '', kind: 'rbac', tenants: 0 })),
+    { size: 100_000, title: ' in one tenant', kind: 'rbac', tenants: 1 },
     ...sizes.map((size) => ({
       size,
       title: " of Casbin's own model",
-      workload: domainsWorkload(size, { checks }),
+      kind: 'domains',
+      tenants: 0,
     })),
   ];
-  const each = [];
-  for (const { size, title, workload } of kinds) {
-    const ours = await ourEngine(workload, options.checkout);
-    const what = `RBAC, ${size.toLocaleString('en')} rules${title}: a decision of the ${ours.name}`;
-    each.push({ size, what, time: timedCalls(ours.decide, OUR_BUDGET) });
+  const probes: Probe[] = [];
+  try {
+    for (const each of kinds) probes.push(await startProbe(each, options));
+    const rounds = await interleave(probes, roundsOf(options), (probe) => probe.measure());
+    const largest = sizes.length - 1;
+    return [
+      ...kinds.map(({ size, title }, index): Figure => {
+        const what = `RBAC, ${size.toLocaleString('en')} rules${title}: a decision of the ${probes[index]?.name}`;
+        const value = spreadOf(rounds[index] ?? []);
+        return { what, unit: 'µs', value, ...(size < 10_000 ? {} : { goal: { atMost: 2 } }) };
+      }),
+      {
+        what: `RBAC: time at ${sizes[largest]?.toLocaleString('en')} rules ÷ at 1,000`,
+        unit: 'times',
+        value: ratioOf(rounds[largest] ?? [], rounds[0] ?? []),
+        goal: { atMost: 3 },
+      },
+    ];
+  } finally {
+    for (const probe of probes) probe.stop();
   }
-  const rounds = await interleave(each, roundsOf(options), ({ time }) => time());
-  const largest = sizes.length - 1;
-  return [
-    ...each.map(({ what, size }, index): Figure => {
-      const value = spreadOf(rounds[index] ?? []);
-      return { what, unit: 'µs', value, ...(size < 10_000 ? {} : { goal: { atMost: 2 } }) };
-    }),
-    {
-      what: `RBAC: time at ${sizes[largest]?.toLocaleString('en')} rules ÷ at 1,000`,
-      unit: 'times',
-      value: ratioOf(rounds[largest] ?? [], rounds[0] ?? []),
-      goal: { atMost: 3 },
+}
+
+/** An engine in a process of its own. */
+interface Probe {
+  readonly name: string;
+  /** Microseconds of a decision. */
+  measure(): Promise<number>;
+  stop(): void;
+}
+
+async function startProbe(
+  { kind, size, tenants }: { kind: string; size: number; tenants: number },
+  { checkout = HERE }: RunOptions,
+): Promise<Probe> {
+  const child = fork(PROBE, [kind, String(size), String(tenants), checkout]);
+  const ended = once(child, 'exit').then(() => {
+    throw new Error(`the engine of ${size} rules ended`);
+  });
+  ended.catch(() => undefined);
+  const heard = async <Message>(): Promise<Message> => {
+    const [message] = (await Promise.race([once(child, 'message'), ended])) as [Message];
+    return message;
+  };
+  const { name } = await heard<ProbeReady>();
+  return {
+    name,
+    measure: async () => {
+      child.send('measure');
+      return (await heard<ProbeTime>()).microseconds;
     },
-  ];
+    stop: () => void child.kill(),
+  };
 }
 
 /** Our engine and node-casbin in turn, on the same rules and checks. */

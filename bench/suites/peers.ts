@@ -1,4 +1,5 @@
 import { comparison, figuresOf, loadInTurn, QUICK, STEADY } from '../http-rounds.js';
+import { startBare } from '../servers/bare.js';
 import { findCerbos, startCerbos } from '../servers/cerbos.js';
 import { cerbosPolicy } from '../servers/cerbos-policy.js';
 import { startCountersign } from '../servers/countersign.js';
@@ -21,18 +22,22 @@ export const peers: Suite = {
     const workload = rbacWorkload(rules, { allowed: true });
     const start = (audit: 'off' | 'buffered') =>
       startCountersign({ workload, audit, checkout, governance: 'rules: []\n' });
+    const ours = await start('off');
     const started = [
       await startCerbos(program, workload),
-      await start('off'),
+      ours,
       await start('buffered'),
+      await startBare(ours.target),
     ] as const;
-    await compareAnswers(started[0], started[1], rbacWorkload(rules, { checks: COMPARED }));
-    const [cerbos, off, buffered] = await loadInTurn(started, quick ? QUICK : STEADY);
+    await compareAnswers(started[0], ours, rbacWorkload(rules, { checks: COMPARED }));
+    const [cerbos, off, buffered, bare] = await loadInTurn(started, quick ? QUICK : STEADY);
     return {
       figures: [
         ...comparison(off, cerbos, { rate: { atLeast: 8 }, p99: { atMost: 0.25 } }),
         ...comparison(buffered, cerbos, { rate: { atLeast: 4 } }),
-        ...[cerbos, off, buffered].flatMap(figuresOf),
+        // What no server in Node can be beyond.
+        ...comparison(bare, cerbos, {}),
+        ...[cerbos, off, buffered, bare].flatMap(figuresOf),
       ],
       notes: [`${rules.toLocaleString('en')} rules, no governance rules`],
     };

@@ -1,5 +1,6 @@
 import { comparison, figuresOf, loadInTurn, QUICK, STEADY } from '../http-rounds.js';
 import { workersOf } from '../processor-time.js';
+import { startBare } from '../servers/bare.js';
 import { startCountersign } from '../servers/countersign.js';
 import { GOVERNANCE_WITHOUT_LIMITS, rbacWorkload } from '../workloads.js';
 import type { Suite } from './suite.js';
@@ -27,11 +28,23 @@ export const workers: Suite = {
         'Not there yet: the server runs one process, whatever `COUNTERSIGN_WORKERS` says.';
       return { figures: [], notes: [note] };
     }
-    const peers = [pair, await start(1, 'one worker')] as const;
-    const [two, one] = await loadInTurn(peers, quick ? QUICK : STEADY);
+    const single = await start(1, 'one worker');
+    const bare = async (count: number, name: string) => {
+      const server = await startBare(single.target, count);
+      return { ...server, name };
+    };
+    const peers = [
+      pair,
+      single,
+      await bare(2, 'two bare servers'),
+      await bare(1, 'one bare server'),
+    ] as const;
+    const [two, one, twoBare, oneBare] = await loadInTurn(peers, quick ? QUICK : STEADY);
     return {
       figures: [
         ...comparison(two, one, { cpu: { atMost: 1.15 } }),
+        // What a second process costs on this machine, whatever it does.
+        ...comparison(twoBare, oneBare, {}),
         ...figuresOf(one),
         ...figuresOf(two),
       ],

@@ -1,3 +1,4 @@
+import { quoted } from '../platform/write-rules.js';
 import { bareColumns, columnsOf, type EventColumns } from './event-columns.js';
 import type { RecordedEvent } from './event.js';
 import { searchKey } from './search-key.js';
@@ -142,15 +143,15 @@ function valuesOf(
 /** An event of a batch as JSON, its members named as the columns. */
 function itemText(item: EventColumns, rowAt: string): string {
   const { subject, action, resource, decision, reason, rules, approval_id, asked, detail } = item;
-  let text = `{"id":${JSON.stringify(item.id)}`;
+  let text = `{"id":${quoted(item.id)}`;
   if (item.at !== rowAt) text += `,"at":"${item.at}"`;
-  if (subject !== null) text += `,"subject":${JSON.stringify(subject)}`;
-  if (action !== null) text += `,"action":${JSON.stringify(action)}`;
-  if (resource !== null) text += `,"resource":${JSON.stringify(resource)}`;
+  if (subject !== null) text += `,"subject":${quoted(subject)}`;
+  if (action !== null) text += `,"action":${quoted(action)}`;
+  if (resource !== null) text += `,"resource":${quoted(resource)}`;
   if (decision !== null) text += `,"decision":"${decision}"`;
   if (reason !== null) text += `,"reason":"${reason}"`;
   if (rules !== null) text += `,"rules":${rules}`;
-  if (approval_id !== null) text += `,"approval_id":${JSON.stringify(approval_id)}`;
+  if (approval_id !== null) text += `,"approval_id":${quoted(approval_id)}`;
   if (asked !== null) text += `,"asked":${asked}`;
   if (detail !== null) text += `,"detail":${detail}`;
   return `${text}}`;

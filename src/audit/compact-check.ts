@@ -30,12 +30,12 @@ export function askedOf(
   if (ofSubject === NOTHING && ofAction === NOTHING && ofResource === NOTHING && isEmpty(context)) {
     return NOTHING;
   }
-  return {
-    ...(ofSubject === NOTHING ? {} : { subject: ofSubject }),
-    ...(ofAction === NOTHING ? {} : { action: ofAction }),
-    ...(ofResource === NOTHING ? {} : { resource: ofResource }),
-    ...(isEmpty(context) ? {} : { context }),
-  };
+  const asked: Record<string, JsonValue> = {};
+  if (ofSubject !== NOTHING) asked['subject'] = ofSubject;
+  if (ofAction !== NOTHING) asked['action'] = ofAction;
+  if (ofResource !== NOTHING) asked['resource'] = ofResource;
+  if (!isEmpty(context)) asked['context'] = context;
+  return asked;
 }
 
 /** The check that `askedOf` made `asked` of. */

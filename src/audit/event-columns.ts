@@ -1,5 +1,6 @@
 import { v7 as uuidv7 } from 'uuid';
 import type { JsonObject } from '../vocabulary.js';
+import { quoted, writeRules } from '../platform/write-rules.js';
 import { askedOf, type CheckColumns, NOTHING } from './compact-check.js';
 import type { RecordedEvent } from './event.js';
 import { maskSecretText, MAY_BE_SECRET, redact } from './redact.js';
@@ -62,7 +63,7 @@ export function columnsOf({ event, at, redactPaths }: RecordedEvent): EventColum
     resource: check.resource,
     decision: event.decision ?? null,
     reason: event.reason ?? null,
-    rules: rules === undefined ? null : storableJson(JSON.stringify(rules)),
+    rules: rules === undefined ? null : storableJson(writeRules(rules)),
     revision: event.revision ?? null,
     bundle: event.bundle ?? null,
     commit: shown(commit),
@@ -90,7 +91,8 @@ export function bareColumns(
  * `JSON.stringify` escapes those surrogates only that have no partner.
  */
 export function storableJson(json: string): string {
-  if (!/\\u(?:0000|d[89a-f])/.test(json)) return json;
+  // Hardly any text has an escape at all.
+  if (!json.includes('\\u') || !/\\u(?:0000|d[89a-f])/.test(json)) return json;
   // Every escape is taken whole, so that the second half of `\\` never counts as the start of one.
   return json.replace(/\\(?:u0000|ud[89a-f][0-9a-f]{2}|[^])/g, (escape) =>
     /^\\u(?:0000|d)/.test(escape) ? `\\${escape}` : escape,
@@ -124,7 +126,9 @@ function jsonWithoutCheck(detail: JsonObject): string {
   let json = '';
   for (const name in detail) {
     if (name === 'check') continue;
-    json += `${json === '' ? '{' : ','}${JSON.stringify(name)}:${JSON.stringify(detail[name])}`;
+    const value = detail[name];
+    const written = typeof value === 'string' ? quoted(value) : JSON.stringify(value);
+    json += `${json === '' ? '{' : ','}${quoted(name)}:${written}`;
   }
   return json === '' ? '{}' : `${json}}`;
 }

@@ -77,7 +77,7 @@ export interface Reading {
   readonly question: Question;
   readonly policy: Snapshot;
   readonly casbin: EngineAnswer;
-  /** The subject's roles in the tenant, inherited ones too. */
+  /** The subject's roles in the tenant, inherited ones too; none where nothing asks for them. */
   readonly roles: readonly string[];
 }
 

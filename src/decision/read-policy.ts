@@ -11,12 +11,18 @@ import type { Question, Reading } from './evaluation.js';
 /** How long an answer waits for `min_revision`, in milliseconds. */
 const REVISION_WAIT = 500;
 
+/** Of a check whose roles nothing asks for. */
+const NO_ROLES: readonly string[] = [];
+
 /**
  * Reads all that a check needs of the policy. Synchronous: what is read of one snapshot without
  * awaiting in between is of one revision.
  */
 export function readPolicy(question: Question, policy: Snapshot): Reading {
   const casbin = askCasbin(question.check, policy);
+  if (!question.options.explain && !needsRoles(policy)) {
+    return { question, policy, casbin, roles: NO_ROLES };
+  }
   try {
     return { question, policy, casbin, roles: policy.engine.rolesOf(question.check) };
   } catch (error) {
@@ -24,6 +30,14 @@ export function readPolicy(question: Question, policy: Snapshot): Reading {
     const message = error instanceof Error ? error.message : String(error);
     return { question, policy, casbin: { effect: 'error', message }, roles: [] };
   }
+}
+
+/**
+ * Whether the roles of a subject may change what is decided. By patterns they may be such that nobody
+ * can tell them, and then the check is denied, whoever asks.
+ */
+function needsRoles({ governance, model }: Snapshot): boolean {
+  return governance.mayReadRoles || (model !== undefined && model.rolePatterns.size > 0);
 }
 
 /**

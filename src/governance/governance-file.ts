@@ -1,20 +1,21 @@
 import type { BundleFault } from '../errors.js';
 import { canonicalJson, sha256Hex } from '../platform/json.js';
-import { compileSchema, schemaFaults } from '../platform/schema-faults.js';
+import { compileSchema, listFaults, listIn, type ListSchema } from '../platform/schema-faults.js';
 import { atOnce, type Work } from '../platform/turns.js';
 import { parsingYaml, type Position, type YamlDocument } from '../platform/yaml.js';
+import { WideMap } from '../platform/wide-map.js';
 import type { GovernanceKind } from '../vocabulary.js';
 import { compileCondition } from './condition.js';
 import type { Condition, GovernanceRule, Match } from './governance-rule.js';
-import { governanceFileSchema, KINDS, ruleSchema, termsSchema } from './governance-schema.js';
+import { anyRuleSchema, governanceFileSchema, KINDS, termsSchema } from './governance-schema.js';
 import type { KindOfRule } from './kind.js';
-import { memberOf } from './written-member.js';
+import { memberOf } from '../platform/written-member.js';
 
 /** What a governance file comes to. `rules` are to be used only where there are no faults. */
 export interface CompiledGovernanceFile {
   readonly rules: GovernanceRule[];
-  /** The ids that its rules give themselves, those of faulty rules too, with their lines. */
-  readonly ids: ReadonlyMap<string, number>;
+  /** The ids that its rules give themselves, those of faulty rules too, each once with its line. */
+  readonly ids: readonly (readonly [id: string, line: number])[];
   readonly faults: BundleFault[];
 }
 
@@ -27,13 +28,12 @@ interface WrittenRule {
   readonly when?: string;
 }
 
-const checkFile = compileSchema(governanceFileSchema);
-const ruleChecks = {
-  'time-window': compileSchema(ruleSchema('time-window')),
-  'require-comment': compileSchema(ruleSchema('require-comment')),
-  'approval-required': compileSchema(ruleSchema('approval-required')),
-  'rate-limit': compileSchema(ruleSchema('rate-limit')),
-} as const satisfies Record<GovernanceKind, unknown>;
+const checkRule = compileSchema(anyRuleSchema);
+const fileSchema: ListSchema = {
+  check: compileSchema(governanceFileSchema),
+  list: 'rules',
+  checkItem: checkRule,
+};
 
 const termChecks = {
   'time-window': compileSchema(termsSchema('time-window')),
@@ -55,13 +55,13 @@ export function compileGovernanceFile(file: string, text: string): CompiledGover
 export function* compilingGovernanceFile(file: string, text: string): Work<CompiledGovernanceFile> {
   const { document, faults: flaws } = yield* parsingYaml(text);
   const faults: BundleFault[] = flaws.map((fault) => ({ file, ...fault }));
-  if (document === undefined) return { rules: [], ids: new Map(), faults };
+  if (document === undefined) return { rules: [], ids: [], faults };
   yield;
-  for (const fault of yield* shapeFaults(document)) faults.push({ file, ...fault });
+  for (const fault of yield* listFaults(fileSchema, document)) faults.push({ file, ...fault });
   const tell = ({ line, column }: Position, message: string): void => {
     faults.push({ file, line, column, message });
   };
-  const written = rulesIn(document.value);
+  const written = listIn(document, fileSchema.list);
   const ids = yield* idsOf(written, document, tell);
   const rules: GovernanceRule[] = [];
   for (const [index, rule] of written.entries()) {
@@ -71,20 +71,6 @@ export function* compilingGovernanceFile(file: string, text: string): Work<Compi
   }
   faults.sort((a, b) => a.line - b.line || a.column - b.column);
   return { rules, ids, faults };
-}
-
-/**
- * What breaks the schema of the file. Rule by rule while they hold, and without them then: the whole,
- * in one turn, is only for who must be told.
- */
-function* shapeFaults(document: YamlDocument): Work<ReturnType<typeof schemaFaults>> {
-  const written = rulesIn(document.value);
-  for (const rule of written) {
-    yield;
-    if (!isWritten(rule)) return schemaFaults(checkFile, document);
-  }
-  if (written.length === 0) return schemaFaults(checkFile, document);
-  return schemaFaults(checkFile, { ...document, value: { ...Object(document.value), rules: [] } });
 }
 
 type Tell = (place: Position, message: string) => void;
@@ -156,14 +142,8 @@ class RuleCompiler {
   }
 }
 
-function rulesIn(value: unknown): unknown[] {
-  const rules = memberOf(value, 'rules');
-  return Array.isArray(rules) ? rules : [];
-}
-
 function isWritten(rule: unknown): rule is WrittenRule {
-  const kind = memberOf(rule, 'kind');
-  return isKind(kind) && ruleChecks[kind](rule).length === 0;
+  return checkRule(rule).length === 0;
 }
 
 /** Whether the members of its kind are as they should be, whatever is wrong with the rest. */
@@ -181,7 +161,7 @@ function digestOf({ description: _, ...rule }: WrittenRule): string {
 }
 
 function isKind(kind: unknown): kind is GovernanceKind {
-  return typeof kind === 'string' && Object.hasOwn(ruleChecks, kind);
+  return typeof kind === 'string' && Object.hasOwn(KINDS, kind);
 }
 
 function matchOf(written: WrittenRule['match'] = {}): Match {
@@ -192,22 +172,27 @@ function matchOf(written: WrittenRule['match'] = {}): Match {
   return Object.fromEntries(lists);
 }
 
-/** The line in which each rule that is named begins; tells names that are given twice. */
+/** The ids of the rules, with the lines that these begin in; tells those that are given twice. */
 function* idsOf(
   rules: readonly unknown[],
   document: YamlDocument,
   tell: Tell,
-): Work<ReadonlyMap<string, number>> {
-  const lines = new Map<string, number>();
+): Work<CompiledGovernanceFile['ids']> {
+  const lines = new WideMap<number>();
+  const ids: [id: string, line: number][] = [];
   for (const [index, rule] of rules.entries()) {
     yield;
     const id = memberOf(rule, 'id');
     if (typeof id !== 'string') continue;
-    const { line } = document.at(`/rules/${index}`);
-    const place = document.at(`/rules/${index}/id`);
     const first = lines.get(id);
-    if (first === undefined) lines.set(id, line);
-    else tell(place, `the id \`${id}\` is given twice, first in line ${first}; rename one`);
+    if (first === undefined) {
+      const { line } = document.at(`/rules/${index}`);
+      lines.set(id, line);
+      ids.push([id, line]);
+    } else {
+      const place = document.at(`/rules/${index}/id`);
+      tell(place, `the id \`${id}\` is given twice, first in line ${first}; rename one`);
+    }
   }
-  return lines;
+  return ids;
 }

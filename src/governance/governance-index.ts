@@ -36,6 +36,7 @@ const NONE: readonly Applied[] = [];
  */
 export class GovernanceIndex {
   readonly #rules: GovernanceRule[] = [];
+  #mayReadRoles = false;
   readonly #byTenant: Pigeonholes<OfTenant> = new Pigeonholes(
     () => new Pigeonholes(() => new Pigeonholes((): OfType => [])),
   );
@@ -59,6 +60,11 @@ export class GovernanceIndex {
     return this.#rules;
   }
 
+  /** Whether some rule may do one thing or another by the roles of a subject. */
+  get mayReadRoles(): boolean {
+    return this.#mayReadRoles;
+  }
+
   /**
    * The rules that apply to a check, in the order of the bundle: those whose `match` fits and whose
    * `when` is true, or cannot be evaluated (`failed` then says why).
@@ -72,6 +78,7 @@ export class GovernanceIndex {
 
   #add(rule: GovernanceRule): void {
     const place = this.#rules.push(rule) - 1;
+    if (mayReadRoles(rule)) this.#mayReadRoles = true;
     const { address, rest } = addressOf(rule.match);
     const indexed: IndexedRule = { found: { rule, place }, fits: compileMatch(rest) };
     for (const ofTenant of this.#byTenant.opened(address.tenants)) {
@@ -130,6 +137,12 @@ class Search {
     if (last !== undefined && last.place > rule.place) this.#isOrdered = false;
     this.#found.push(rule);
   }
+}
+
+/** A condition may, whatever it names: to go through many roles is too much for any. */
+function mayReadRoles(rule: GovernanceRule): boolean {
+  if (rule.match.roles !== undefined || rule.when !== undefined) return true;
+  return rule.kind === 'rate-limit' && Object.keys(rule.rate.byRole).length > 0;
 }
 
 /** Most places that one rule is filed in: with long lists of each member they would be their product. */

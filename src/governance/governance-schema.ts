@@ -49,7 +49,7 @@ const match = Type.Object(
 );
 
 /** The schema of the rules of one kind. */
-export function ruleSchema(kind: GovernanceKind): TSchema {
+function ruleSchema(kind: GovernanceKind): TSchema {
   return Type.Object(
     {
       id: nameSchema({ description: 'Unique in the bundle; named by decisions and counters.' }),
@@ -74,18 +74,18 @@ export function termsSchema(kind: GovernanceKind): TSchema {
   return Type.Object({ ...KINDS[kind].members });
 }
 
+/** The schema of one rule, of whatever kind. */
+export const anyRuleSchema: TSchema = Type.Unsafe({
+  type: 'object',
+  discriminator: { propertyName: 'kind' },
+  required: ['kind'],
+  oneOf: GOVERNANCE_KINDS.map(ruleSchema),
+});
+
 /** The JSON Schema of a governance file. */
 export const governanceFileSchema: TSchema = Type.Object(
   {
-    rules: Type.Array(
-      Type.Unsafe({
-        type: 'object',
-        discriminator: { propertyName: 'kind' },
-        required: ['kind'],
-        oneOf: GOVERNANCE_KINDS.map(ruleSchema),
-      }),
-      { description: 'Each can only narrow what Casbin allows.' },
-    ),
+    rules: Type.Array(anyRuleSchema, { description: 'Each can only narrow what Casbin allows.' }),
   },
   { ...CLOSED, $id: 'governance.schema.json', title: 'Countersign governance rules' },
 );

@@ -1,5 +1,6 @@
 import { Type } from '@sinclair/typebox';
 import type { Check } from '../vocabulary.js';
+import { CounterNames } from './counter-names.js';
 import type { Applied, Limit, Per, RateLimitRule, RateTerms } from './governance-rule.js';
 import type { KindOfRule, TellFault } from './kind.js';
 import type { Demand } from './limiter.js';
@@ -84,6 +85,8 @@ function checkPeriods(written: readonly Limit[], place: string, tell: TellFault)
   });
 }
 
+const names = new CounterNames();
+
 /**
  * What a check takes from the counters of the rules that apply to it. A limit for a role replaces the
  * one of the same `per`; of several roles the largest counts.
@@ -95,11 +98,12 @@ export function demandsOf(
 ): Demand[] {
   const demands: Demand[] = [];
   for (const { rule } of applied) {
-    for (const { per, count } of rule.rate.limits) {
+    for (const limit of rule.rate.limits) {
+      const { per, count } = limit;
       demands.push({
         ruleId: rule.id,
         tenant: check.tenant,
-        counter: counterOf(check, rule, per),
+        counter: names.nameOf(rule, limit, check),
         periodMs: PERIODS[per],
         count: countFor(rule.rate, per, roles) ?? count,
       });
@@ -116,16 +120,4 @@ function countFor({ byRole }: RateTerms, per: Per, roles: readonly string[]): nu
     if (own !== undefined) largest = Math.max(largest ?? 0, own.count);
   }
   return largest;
-}
-
-/**
- * Names the counter of a period. The lines before the last hold no newline, so that no id can be made
- * to look like two.
- */
-function counterOf({ tenant, subject, resource }: Check, rule: RateLimitRule, per: Per): string {
-  const { key } = rule.rate;
-  const start = `${rule.id}\n${per}\n${tenant}\n${key}`;
-  if (key === 'tenant') return start;
-  const { type, id } = key === 'subject' ? subject : resource;
-  return `${start}\n${type}\n${id}`;
 }

@@ -3,7 +3,7 @@ import type { CommentTerms, RequireCommentRule } from './governance-rule.js';
 import type { KindOfRule } from './kind.js';
 import { compilePattern } from './linear-regex.js';
 import { CLOSED } from './schema-parts.js';
-import { memberOf } from './written-member.js';
+import { memberOf } from '../platform/written-member.js';
 
 interface Written {
   readonly comment: { readonly min_length?: number; readonly pattern?: string };

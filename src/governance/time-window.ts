@@ -3,7 +3,7 @@ import type { TimeWindowRule, Window } from './governance-rule.js';
 import type { KindOfRule, TellFault } from './kind.js';
 import { CLOSED } from './schema-parts.js';
 import { changesBetween, instantsOf, timeZoneFault, wallTimeAt } from './wall-clock.js';
-import { memberOf } from './written-member.js';
+import { memberOf } from '../platform/written-member.js';
 
 interface WrittenWindow {
   readonly days: readonly string[];

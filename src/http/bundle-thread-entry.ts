@@ -1,11 +1,9 @@
-import { readlinkSync } from 'node:fs';
-import { constants, setPriority } from 'node:os';
-import { basename } from 'node:path';
 import { parentPort, workerData } from 'node:worker_threads';
 import { writeEvents } from '../audit/recorder.js';
 import { runBundleTests } from '../decision/bundle-tests.js';
 import { systemClock } from '../platform/clock.js';
 import { connectDatabase, type Database } from '../platform/database.js';
+import { stepBack } from '../platform/step-back.js';
 import { createPolicyService } from '../policy/policy-service.js';
 import { emptySnapshot } from '../policy/snapshot.js';
 import { loadShippedModels } from '../policy/shipped-models.js';
@@ -77,17 +75,6 @@ async function answerOf(database: Database, call: BundleCall): Promise<ThreadAns
 /** JSON in memory of its own, which can go over to the server. */
 function bytesOf(value: object | undefined): Uint8Array<ArrayBuffer> {
   return new TextEncoder().encode(JSON.stringify(value ?? {}));
-}
-
-/** Has the thread of the checks come first where there are too few processors for both. */
-function stepBack(): void {
-  try {
-    // On Linux a thread has a priority of its own, and is named by a link that only it can see.
-    const thread = Number(basename(readlinkSync('/proc/thread-self')));
-    setPriority(thread, constants.priority.PRIORITY_BELOW_NORMAL);
-  } catch {
-    // Elsewhere they share alike.
-  }
 }
 
 stepBack();

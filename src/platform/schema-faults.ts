@@ -1,6 +1,7 @@
 import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js';
 import { closest } from './closest.js';
 import type { Work } from './turns.js';
+import { memberOf } from './written-member.js';
 import { type Position, pointerTo, type YamlDocument, type YamlFault } from './yaml.js';
 
 /** Tells what keeps a value from a schema; nothing where the value is valid. */
@@ -61,11 +62,56 @@ let ajv: Ajv2020 | undefined;
  */
 export function schemaFaults(check: SchemaCheck, document: YamlDocument): YamlFault[] {
   const value = document.value === undefined ? null : document.value;
-  const faults = ofFittingBranches(check(value)).flatMap((error) => {
+  const errors = check(value);
+  if (errors.length === 0) return [];
+  const faults = ofFittingBranches(errors).flatMap((error) => {
     const place = placeOf(error, document);
     return place === undefined ? [] : [{ ...place, message: messageOf(error) }];
   });
   return [...new Map(faults.map((fault) => [JSON.stringify(fault), fault])).values()];
+}
+
+/** The schema of a document whose length is in one list, a member of it. */
+export interface ListSchema {
+  readonly check: SchemaCheck;
+  /** The member that is the list. */
+  readonly list: string;
+  readonly checkItem: SchemaCheck;
+}
+
+/** `schemaFaults` of a document that may be long; pauses after each item of its list. */
+export function* listFaults(
+  { check, list, checkItem }: ListSchema,
+  document: YamlDocument,
+): Work<YamlFault[]> {
+  const items = listIn(document, list);
+  if (items.length === 0) return schemaFaults(check, document);
+  const rest = { ...Object(document.value), [list]: [] };
+  const faults = schemaFaults(check, { ...document, value: rest });
+  for (const [index, item] of items.entries()) {
+    yield;
+    const part = partOf(document, pointerTo(pointerTo('', list), index), item);
+    for (const fault of schemaFaults(checkItem, part)) faults.push(fault);
+  }
+  return faults;
+}
+
+/** The items of a list that is a member of a document; none where it is none. */
+export function listIn({ value }: YamlDocument, list: string): readonly unknown[] {
+  const items = memberOf(value, list);
+  return Array.isArray(items) ? items : [];
+}
+
+/** A value of a document as a document of its own. */
+function partOf(document: YamlDocument, root: string, value: unknown): YamlDocument {
+  return {
+    // A document without a value is no value of another.
+    value: value ?? null,
+    isFlawed: (pointer) => document.isFlawed(root + pointer),
+    at: (pointer) => document.at(root + pointer),
+    keyAt: (pointer) => document.keyAt(root + pointer),
+    within: (pointer, offset) => document.within(root + pointer, offset),
+  };
 }
 
 function placeOf(error: ErrorObject, document: YamlDocument): Position | undefined {

@@ -1,4 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
+import { isMainThread } from 'node:worker_threads';
 
 /** Milliseconds that long work may hold the event loop at a time. */
 const TURN = 4;
@@ -32,8 +33,16 @@ export function takeTurns(): Turns {
   };
 }
 
-/** Long work, which pauses wherever a turn may end. */
-export type Work<Result> = Generator<undefined, Result>;
+/** A part of long work that cannot pause, and that another thread can do instead. */
+export interface Errand {
+  /** Does it in the present turn. */
+  here(): void;
+  /** Has it done; resolves once it is. */
+  elsewhere(): Promise<void>;
+}
+
+/** Long work, which pauses wherever a turn may end, and where it waits for an errand. */
+export type Work<Result> = Generator<Errand | undefined, Result>;
 
 /** Work that is done before it has begun. */
 // oxlint-disable-next-line require-yield
@@ -46,6 +55,7 @@ export function atOnce<Result>(work: Work<Result>): Result {
   for (;;) {
     const step = work.next();
     if (step.done === true) return step.value;
+    step.value?.here();
   }
 }
 
@@ -55,6 +65,9 @@ export async function inTurns<Result>(work: Work<Result>): Promise<Result> {
   for (;;) {
     const step = work.next();
     if (step.done === true) return step.value;
+    // In a thread of its own nobody else waits.
+    if (isMainThread) await step.value?.elsewhere();
+    else step.value?.here();
     if (turns.isOver()) await turns.next();
   }
 }

@@ -1,15 +1,9 @@
-import {
-  CORE_SCHEMA,
-  EVENT_ID,
-  type Event,
-  getScalarValue,
-  SCALAR_STYLE,
-  type ScalarEvent,
-  YAMLException,
-} from 'js-yaml';
+import { CORE_SCHEMA, EVENT_ID, getScalarValue, SCALAR_STYLE, type ScalarEvent } from 'js-yaml';
+import { eventAt, type PackedEvents, type YamlEvent } from './packed-events.js';
 import { chunksOf, findingLines } from './text-lines.js';
 import { atOnce, type Work } from './turns.js';
-import { readingEvents } from './yaml-events.js';
+import { WideMap } from './wide-map.js';
+import { readingEvents } from './yaml-thread.js';
 
 /** A place in a text. Both count from 1; columns in UTF-16 code units, as editors count them. */
 export interface Position {
@@ -46,9 +40,6 @@ export interface YamlReading {
   readonly document: YamlDocument | undefined;
 }
 
-/** Deepest nesting of lists and mappings that a file of ours may have. */
-const MAX_DEPTH = 32;
-
 /** Everything that YAML, or an editor's search, would not show: C0, C1, DEL, lone surrogates. */
 // oxlint-disable-next-line no-control-regex -- these are what is looked for
 const INVISIBLE = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]|\p{Surrogate}/gu;
@@ -73,7 +64,7 @@ export function parseYaml(text: string): YamlReading {
   return atOnce(parsingYaml(text));
 }
 
-/** `parseYaml` as work of many turns: it pauses after each item of a list. */
+/** `parseYaml` as work of many turns: it pauses after each item of a list and each member. */
 export function* parsingYaml(text: string): Work<YamlReading> {
   const lines = yield* findingLines(text);
   const positionOf = (offset: number) => positionIn(lines, offset);
@@ -81,20 +72,15 @@ export function* parsingYaml(text: string): Work<YamlReading> {
   const readable = invisible.length === 0 ? text : text.replace(INVISIBLE, STAND_IN);
   const told = (flaws: readonly Flaw[]) =>
     flaws.map(({ offset, message }) => ({ ...positionOf(offset), message }));
-  try {
-    // The parser counts the document itself as a level.
-    const events = yield* readingEvents(readable, lines, { maxDepth: MAX_DEPTH + 1 });
-    yield;
-    const walk = new Walk(readable, events, text);
-    yield* walk.all();
-    const flaws = [...invisible, ...walk.faults].sort((a, b) => a.offset - b.offset);
-    return { faults: told(flaws), document: documentOf(readable, walk, positionOf) };
-  } catch (error) {
-    if (!(error instanceof YAMLException)) throw error;
-    const { line = 0, column = 0 } = error.mark ?? {};
-    const broken = { line: line + 1, column: column + 1, message: error.reason };
-    return { faults: [...told(invisible), broken], document: undefined };
+  const reading = yield* readingEvents(readable);
+  if ('broken' in reading) {
+    return { faults: [...told(invisible), reading.broken], document: undefined };
   }
+  yield;
+  const walk = new Walk(readable, reading.events, text);
+  yield* walk.all();
+  const flaws = [...invisible, ...walk.faults].sort((a, b) => a.offset - b.offset);
+  return { faults: told(flaws), document: documentOf(readable, walk, positionOf) };
 }
 
 /** Appends one step to a JSON pointer (RFC 6901). */
@@ -119,32 +105,39 @@ type Pointer = string | undefined;
 /** One pass over the parser's events: the value, where its nodes stand, what JSON could not carry. */
 class Walk {
   value: unknown;
-  readonly nodes = new Map<string, Node>();
+  readonly nodes = new WideMap<Node>();
   /** Pointers of the values that could not be taken as they are. */
   readonly flawed = new Set<string>();
   readonly faults: Flaw[] = [];
   readonly #text: string;
-  readonly #events: readonly Event[];
+  readonly #events: PackedEvents;
   readonly #original: string;
-  #next = 0;
+  #index = 0;
+  /** The one at the index. */
+  #next: YamlEvent | undefined;
 
   /** `original`: the text with its invisible characters, which have been told. */
-  constructor(text: string, events: readonly Event[], original: string) {
+  constructor(text: string, events: PackedEvents, original: string) {
     this.#text = text;
     this.#events = events;
     this.#original = original;
+    this.#next = eventAt(events, 0);
   }
 
   *all(): Work<void> {
-    const events = this.#events;
-    for (let documents = 1; this.#next < events.length; documents += 1) {
-      this.#next += 1;
-      const offset = this.#offset(this.#events[this.#next]) ?? 0;
+    for (let documents = 1; this.#next !== undefined; documents += 1) {
+      this.#advance();
+      const offset = offsetOf(this.#next) ?? 0;
       if (documents === 2) this.#fault(offset, 'keep one document in a file; remove the `---`');
       const value = yield* this.#node(documents === 1 ? '' : undefined, offset);
       if (documents === 1) this.value = value;
-      this.#next += 1;
+      this.#advance();
     }
+  }
+
+  #advance(): void {
+    this.#index += 1;
+    this.#next = eventAt(this.#events, this.#index);
   }
 
   #fault(offset: number, message: string): void {
@@ -158,11 +151,11 @@ class Walk {
   }
 
   *#node(pointer: Pointer, key: number): Work<unknown> {
-    const event = this.#events[this.#next];
+    const event = this.#next;
     if (event === undefined || event.type === EVENT_ID.DOCUMENT || event.type === EVENT_ID.POP)
       return undefined;
-    this.#next += 1;
-    const offset = this.#offset(event) ?? key;
+    this.#advance();
+    const offset = offsetOf(event) ?? key;
     if (pointer !== undefined) {
       const scalar = event.type === EVENT_ID.SCALAR ? { scalar: event } : {};
       this.nodes.set(pointer, { key, value: offset, ...scalar });
@@ -184,19 +177,19 @@ class Walk {
   *#items(pointer: Pointer): Work<unknown[]> {
     const items: unknown[] = [];
     while (!this.#atEnd()) {
-      const offset = this.#offset(this.#events[this.#next]) ?? 0;
+      const offset = offsetOf(this.#next) ?? 0;
       items.push(yield* this.#node(stepFrom(pointer, items.length), offset));
       yield;
     }
-    this.#next += 1;
+    this.#advance();
     return items;
   }
 
   *#members(pointer: Pointer, start: number): Work<Record<string, unknown>> {
     const members: Record<string, unknown> = {};
     while (!this.#atEnd()) {
-      const event = this.#events[this.#next];
-      const offset = this.#offset(event) ?? start;
+      const event = this.#next;
+      const offset = offsetOf(event) ?? start;
       yield* this.#node(undefined, offset);
       const name = this.#key(event, offset, members);
       // Members that are merged in may hold what is missing.
@@ -204,13 +197,14 @@ class Walk {
       const isTaken = name !== undefined && name !== MERGE;
       const value = yield* this.#node(isTaken ? stepFrom(pointer, name) : undefined, offset);
       if (isTaken) members[name] = value;
+      yield;
     }
-    this.#next += 1;
+    this.#advance();
     return members;
   }
 
   /** The name of the next member; undefined where it is not to be taken. Tells why. */
-  #key(event: Event | undefined, offset: number, members: object): string | undefined {
+  #key(event: YamlEvent | undefined, offset: number, members: object): string | undefined {
     if (event?.type !== EVENT_ID.SCALAR) {
       this.#fault(offset, 'expected a string as the key');
       return undefined;
@@ -263,16 +257,16 @@ class Walk {
   }
 
   #atEnd(): boolean {
-    const event = this.#events[this.#next];
-    return event === undefined || event.type === EVENT_ID.POP;
+    return this.#next === undefined || this.#next.type === EVENT_ID.POP;
   }
+}
 
-  #offset(event: Event | undefined): number | undefined {
-    if (event?.type === EVENT_ID.SEQUENCE || event?.type === EVENT_ID.MAPPING) return event.start;
-    if (event?.type === EVENT_ID.ALIAS) return event.anchorStart - 1;
-    if (event?.type !== EVENT_ID.SCALAR || event.valueStart < 0) return undefined;
-    return event.valueStart - (isQuoted(event) ? 1 : 0);
-  }
+/** Where what an event begins stands; undefined for one that takes no room. */
+function offsetOf(event: YamlEvent | undefined): number | undefined {
+  if (event?.type === EVENT_ID.SEQUENCE || event?.type === EVENT_ID.MAPPING) return event.start;
+  if (event?.type === EVENT_ID.ALIAS) return event.anchorStart - 1;
+  if (event?.type !== EVENT_ID.SCALAR || event.valueStart < 0) return undefined;
+  return event.valueStart - (isQuoted(event) ? 1 : 0);
 }
 
 function isQuoted(event: ScalarEvent): boolean {

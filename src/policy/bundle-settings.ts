@@ -1,7 +1,8 @@
 import { pathOf } from '../engine/request-token.js';
 import type { BundleFault } from '../errors.js';
 import { compileSchema, schemaFaults } from '../platform/schema-faults.js';
-import { parseYaml, pointerTo, type YamlDocument } from '../platform/yaml.js';
+import { atOnce, type Work } from '../platform/turns.js';
+import { parsingYaml, pointerTo, type YamlDocument } from '../platform/yaml.js';
 import { bindFault, boundPath } from './bind-path.js';
 import { type BundleDocument, BundleSchema } from './bundle-schema.js';
 import type { BundleFiles, BundleSettings } from './compiled-bundle.js';
@@ -34,16 +35,24 @@ export const DEFAULT_SETTINGS: BundleSettings = {
   bind: [],
 };
 
-/** Reads `bundle.yaml` out of a bundle's files; only faults where it is missing or no YAML. */
-export function readBundleFile(
-  files: BundleFiles,
-): ReadBundleFile | { readonly document?: undefined; readonly faults: readonly BundleFault[] } {
+/** What reading `bundle.yaml` comes to; only faults where it is missing or no YAML. */
+export type BundleFileReading =
+  | ReadBundleFile
+  | { readonly document?: undefined; readonly faults: readonly BundleFault[] };
+
+/** Reads `bundle.yaml` out of a bundle's files. */
+export function readBundleFile(files: BundleFiles): BundleFileReading {
+  return atOnce(readingBundleFile(files));
+}
+
+/** `readBundleFile` as work of many turns. */
+export function* readingBundleFile(files: BundleFiles): Work<BundleFileReading> {
   const text = files.get(BUNDLE_FILE);
   if (text === undefined) {
     const message = 'the bundle has no `bundle.yaml`; add one with `name` and `model`';
     return { faults: [{ file: BUNDLE_FILE, line: 1, column: 1, message }] };
   }
-  const { document: places, faults: flaws } = parseYaml(text);
+  const { document: places, faults: flaws } = yield* parsingYaml(text);
   if (places === undefined) return { faults: flaws.map(inBundleFile) };
   const document = soundPart(places.value);
   const faults = [...flaws, ...schemaFaults(check, places), ...bindFaults(document, places)];

@@ -3,12 +3,13 @@ import type { BundleFault } from '../errors.js';
 import { compilingGovernanceFile } from '../governance/governance-file.js';
 import type { GovernanceRule } from '../governance/governance-rule.js';
 import type { Work } from '../platform/turns.js';
+import { WideMap } from '../platform/wide-map.js';
 import { pointerTo, type YamlDocument } from '../platform/yaml.js';
 import { compareBytes, type FileRole, roleOf } from './bundle-file-set.js';
 import {
   BUNDLE_FILE,
   type ReadBundleFile,
-  readBundleFile,
+  readingBundleFile,
   settingsOf,
   standInFor,
 } from './bundle-settings.js';
@@ -49,7 +50,7 @@ export function* compilingDefinition(
   options: CompileOptions,
 ): Work<DefinitionReading> {
   const { rules: governance, faults } = yield* readGovernance(files);
-  const read = readBundleFile(files);
+  const read = yield* readingBundleFile(files);
   for (const fault of read.faults) faults.push(fault);
   const modelName = read.document?.model;
   if (!('places' in read) || modelName === undefined) {
@@ -62,7 +63,7 @@ export function* compilingDefinition(
   if (model === undefined) return { definition: undefined, faults, warnings };
   const settings = settingsOf(document);
   faults.push(...tenantFaults(places, model, settings));
-  for (const fault of governanceRoleFaults(governance, model)) faults.push(fault);
+  for (const fault of yield* governanceRoleFaults(governance, model)) faults.push(fault);
   const { name = '' } = document;
   const definition = { name, modelName, modelFile, model, settings, governance };
   return { definition, faults, warnings };
@@ -80,7 +81,7 @@ function* readGovernance(
 ): Work<{ rules: GovernanceRule[]; faults: BundleFault[] }> {
   const rules: GovernanceRule[] = [];
   const faults: BundleFault[] = [];
-  const taken = new Map<string, string>();
+  const taken = new WideMap<string>();
   for (const [file, text] of filesOf(files, 'governance')) {
     const compiled = yield* compilingGovernanceFile(file, text);
     yield;
@@ -88,6 +89,7 @@ function* readGovernance(
     for (const rule of compiled.rules) rules.push(rule);
     for (const fault of compiled.faults) faults.push(fault);
     for (const [id, line] of compiled.ids) {
+      yield;
       const place = taken.get(id);
       if (place === undefined) {
         taken.set(id, `${file}:${line}`);

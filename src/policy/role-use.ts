@@ -21,19 +21,20 @@ const DEFAULT_ROLES = [
  * A model without `g` gives nobody a role: rules that speak of roles would never hold as meant. System
  * roles may approve all the same, since credentials bring them.
  */
-export function governanceRoleFaults(
+export function* governanceRoleFaults(
   rules: readonly GovernanceRule[],
   model: Model,
-): BundleFault[] {
-  if (model.roleTypes.has('g')) return [];
-  return rules.flatMap((rule) =>
-    usesOfRoles(rule).map((use) =>
-      faultAt(
-        rule,
-        `\`${rule.id}\` uses roles (${use}), but the model has no \`g\`; remove it or use a model with roles`,
-      ),
-    ),
-  );
+): Work<BundleFault[]> {
+  const faults: BundleFault[] = [];
+  if (model.roleTypes.has('g')) return faults;
+  for (const rule of rules) {
+    yield;
+    for (const use of usesOfRoles(rule)) {
+      const message = `\`${rule.id}\` uses roles (${use}), but the model has no \`g\`; remove it or use a model with roles`;
+      faults.push(faultAt(rule, message));
+    }
+  }
+  return faults;
 }
 
 /**

@@ -1,13 +1,17 @@
 import type { BundleFault } from '../errors.js';
-import { compileSchema, schemaFaults } from '../platform/schema-faults.js';
+import { compileSchema, listFaults, listIn, type ListSchema } from '../platform/schema-faults.js';
 import type { Work } from '../platform/turns.js';
+import { memberOf } from '../platform/written-member.js';
 import { parsingYaml, type YamlDocument, type YamlFault } from '../platform/yaml.js';
 import { REASONS, type Reason } from '../vocabulary.js';
 import type { BundleTest } from './compiled-bundle.js';
 import { ExpectSchema, InstantSchema, type TestsDocument, TestsSchema } from './tests-schema.js';
 
-const checkFile = compileSchema(TestsSchema);
-const checkTest = compileSchema(TestsSchema.properties.tests.items);
+const fileSchema: ListSchema = {
+  check: compileSchema(TestsSchema),
+  list: 'tests',
+  checkItem: compileSchema(TestsSchema.properties.tests.items),
+};
 const checkInstant = compileSchema(InstantSchema);
 const checkExpect = compileSchema(ExpectSchema);
 
@@ -22,7 +26,7 @@ export function* parsingTests(file: string, text: string): Work<ParsedTests> {
   const { document: places, faults: flaws } = yield* parsingYaml(text);
   const inFile = (fault: YamlFault): BundleFault => ({ file, ...fault });
   if (places === undefined) return { tests: [], faults: flaws.map(inFile) };
-  const shape = yield* shapeFaults(places);
+  const shape = yield* listFaults(fileSchema, places);
   const faults = [...flaws, ...shape, ...(yield* furtherFaults(places))];
   if (faults.length > 0) return { tests: [], faults: faults.map(inFile) };
   const document = places.value as TestsDocument;
@@ -44,35 +48,16 @@ function millisecondsOf(instant: string | undefined): number | undefined {
   return instant === undefined ? undefined : Date.parse(instant);
 }
 
-/**
- * What breaks the schema of the file. Test by test while they hold, and without them then: the whole, in
- * one turn, is only for who must be told.
- */
-function* shapeFaults(places: YamlDocument): Work<YamlFault[]> {
-  const tests = testsIn(places);
-  for (const test of tests) {
-    yield;
-    if (checkTest(test).length > 0) return schemaFaults(checkFile, places);
-  }
-  if (tests.length === 0) return schemaFaults(checkFile, places);
-  return schemaFaults(checkFile, { ...places, value: { ...Object(places.value), tests: [] } });
-}
-
 /** What a schema cannot say, of every part of the file that holds its own. */
 function* furtherFaults(places: YamlDocument): Work<YamlFault[]> {
   const faults = instantFaults(memberOf(places.value, 'now'), '/now', places);
-  for (const [index, test] of testsIn(places).entries()) {
+  for (const [index, test] of listIn(places, fileSchema.list).entries()) {
     yield;
     const at = `/tests/${index}`;
     faults.push(...instantFaults(memberOf(test, 'now'), `${at}/now`, places));
     faults.push(...reasonFaults(memberOf(test, 'expect'), `${at}/expect/reason`, places));
   }
   return faults;
-}
-
-function testsIn({ value }: YamlDocument): readonly unknown[] {
-  const tests = memberOf(value, 'tests');
-  return Array.isArray(tests) ? tests : [];
 }
 
 function instantFaults(instant: unknown, pointer: string, places: YamlDocument): YamlFault[] {
@@ -95,10 +80,4 @@ function reasonFaults(value: unknown, pointer: string, places: YamlDocument): Ya
   const expected = reasons.map((word) => `\`${word}\``).join(', ');
   const message = `\`${reason}\` never comes with \`${decision}\`; use ${expected}`;
   return [{ ...places.at(pointer), message }];
-}
-
-function memberOf(value: unknown, name: string): unknown {
-  return typeof value === 'object' && value !== null && Object.hasOwn(value, name)
-    ? Reflect.get(value, name)
-    : undefined;
 }

@@ -466,7 +466,7 @@ rules:
     let step = work.next();
     for (; step.done !== true; step = work.next()) steps += 1;
     const { rules, ids, faults } = step.value;
-    assert.deepEqual([rules.length, ids.size, faults], [50, 50, []]);
+    assert.deepEqual([rules.length, ids.length, faults], [50, 50, []]);
     // Reading it, its shape, its ids and its rules, each in a step a rule.
     assert.ok(steps >= 4 * 50, `it paused ${steps} times`);
   });

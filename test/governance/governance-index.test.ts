@@ -57,6 +57,22 @@ describe('the index of governance rules', () => {
     assert.deepEqual(idsFor(rules, input('constructor')), ['everywhere']);
   });
 
+  it('knows whether any rule may go by the roles of a subject', () => {
+    const limit = (byRole: object): GovernanceRule => ({
+      ...rule('limit', {}),
+      kind: 'rate-limit',
+      rate: { limits: [{ per: 'hour', count: 1 }], byRole: { ...byRole }, key: 'subject' },
+    });
+    const reads = (...rules: GovernanceRule[]) => new GovernanceIndex(rules).mayReadRoles;
+    assert.equal(reads(), false);
+    assert.equal(reads(rule('a', { tenants: ['acme'], subjects: ['*'] }), limit({})), false);
+    assert.equal(reads(rule('a', {}), rule('b', { roles: ['admin'] })), true);
+    assert.equal(reads(rule('a', {}, '"admin" in roles'), rule('b', {})), true);
+    // One that loops is too much where there are too many roles, whatever it loops over.
+    assert.equal(reads(rule('a', {}, 'context.ids.all(id, id != "x")')), true);
+    assert.equal(reads(limit({ admin: [{ per: 'hour', count: 2 }] }), rule('b', {})), true);
+  });
+
   it('applies a rule whose condition is true, and one whose condition cannot be evaluated', () => {
     const rules = [
       rule('true', {}, 'resource.properties.environment == "prod"'),

@@ -24,4 +24,30 @@ describe('work in turns', () => {
     }
     assert.equal(atOnce(counting()), 1_000);
   });
+
+  it('has its errands done elsewhere, or here where nobody else waits', async () => {
+    const places: string[] = [];
+    function* sending(): Work<number> {
+      yield {
+        here: () => void places.push('here'),
+        elsewhere: async () => void places.push('elsewhere'),
+      };
+      return places.length;
+    }
+    assert.equal(await inTurns(sending()), 1);
+    assert.equal(atOnce(sending()), 2);
+    assert.deepEqual(places, ['elsewhere', 'here']);
+  });
+
+  it('fails where an errand does', async () => {
+    function* sending(): Work<string> {
+      const fail = () => {
+        throw new RangeError('lost');
+      };
+      yield { here: fail, elsewhere: async () => fail() };
+      return 'never';
+    }
+    await assert.rejects(() => inTurns(sending()), RangeError);
+    assert.throws(() => atOnce(sending()), RangeError);
+  });
 });

@@ -1,35 +1,30 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { parseEvents } from 'js-yaml';
-import { findingLines } from '../../src/platform/text-lines.js';
-import { atOnce } from '../../src/platform/turns.js';
-import { readingEvents } from '../../src/platform/yaml-events.js';
+import { EVENT_ID, parseEvents, YAMLException } from 'js-yaml';
+import { eventAt, packEvents } from '../../src/platform/packed-events.js';
+import { atOnce, inTurns } from '../../src/platform/turns.js';
+import { parseYaml, parsingYaml, type YamlReading } from '../../src/platform/yaml.js';
+import { readingEvents } from '../../src/platform/yaml-thread.js';
 
 const MAX_DEPTH = 8;
 
-/** Lines that begin, end, hide and cut lists, well and badly. */
+/** Enough for another thread to read the text. */
+const MANY = 4_000;
+
+/** Lines of every kind of node, well and badly written. */
 const line = fc.constantFrom(
   'rules:',
-  'more:',
   '- a',
   '- id: a',
-  '  - b',
-  '  - id: b',
   '  - id: &anchor "b"',
   '  - *anchor',
-  '    when: |',
+  '    when: |+',
   '    when: >-',
-  '      - in a text',
   '      text',
   '    l: [1,',
-  '      2, "x: y"]',
+  '      2, "x: \\"y"]',
   '    m: {a: 1, b: [c]}',
-  '    nested:',
-  '      - x',
-  '      - y: z',
-  '  - "quoted',
-  '    and closed"',
-  "  - 'single'",
+  "  - 'it''s'",
   '  - plain',
   '    goes on',
   '  -',
@@ -38,89 +33,104 @@ const line = fc.constantFrom(
   '    : value',
   '  - !!str tagged',
   '# comment',
-  '      # comment',
   '',
-  '   ',
-  '\t',
   'key: value',
-  'text: |',
-  'text: "',
   '---',
   '...',
   '%YAML 1.2',
-  '\u2028  - x',
 );
-const ends = fc.constantFrom('\n', '\n', '\n', '\r\n', '\r');
-const texts = fc
-  .tuple(
-    fc.constantFrom('', 'rules:\n', 'rules:\n  - id: a\n', 'tenants: [a]\nrules:\n'),
-    fc.array(fc.tuple(line, ends), { maxLength: 14 }),
-  )
-  .map(([head, lines]) => head + lines.flat().join(''));
+const texts = fc.array(line, { maxLength: 14 }).map((lines) => lines.join('\n'));
 
-/** What the parser makes of a text, or why it refuses it. */
-function outcome(parse: () => unknown): unknown {
-  try {
-    return parse();
-  } catch (error) {
-    return String(error);
-  }
-}
-
-function inPieces(text: string, piece: number): { outcome: unknown; turns: number } {
-  const work = readingEvents(text, atOnce(findingLines(text)), { maxDepth: MAX_DEPTH, piece });
-  let turns = 1;
-  const result = outcome(() => {
-    for (;;) {
-      const step = work.next();
-      if (step.done === true) return step.value;
-      turns += 1;
-    }
+/** A governance file of more than a list can be cut out of: one line, from its first brace on. */
+const flow = (count: number): string =>
+  JSON.stringify({
+    rules: Array.from({ length: count }, (_, at) => ({ id: `r${at}`, on: ['x', `y${at}`] })),
   });
-  return { outcome: result, turns };
+
+/** All that a reading tells, but for the places of what is not there. */
+function toldBy({ faults, document }: YamlReading) {
+  const pointers = ['/rules', '/rules/0/id', `/rules/${MANY - 1}/on/1`];
+  return {
+    faults,
+    value: document?.value,
+    places: document && pointers.map((pointer) => [document.at(pointer), document.keyAt(pointer)]),
+  };
 }
 
-function listOf(count: number): string {
-  const items = Array.from({ length: count }, (_, at) =>
-    [`  - id: r${at}`, '    when: |', '      a', '      - b', `    on: [x, "y${at}"]`, ''].join(
-      '\n',
-    ),
-  );
-  return `# a list\nrules:\n${items.join('')}`;
-}
-
-describe('reading the events of a YAML text in pieces', () => {
-  it('comes to those of the whole text, whatever stands in it', () => {
+describe('the events of a YAML text', () => {
+  it('are the same once they were numbers', () => {
+    let events = 0;
     fc.assert(
-      fc.property(texts, fc.constantFrom(1, 8, 30), (text, piece) => {
-        const whole = outcome(() => parseEvents(text, { maxDepth: MAX_DEPTH }));
-        assert.deepEqual(inPieces(text, piece).outcome, whole);
+      fc.property(texts, (text) => {
+        const parsed = parsedOrNone(text);
+        const packed = packEvents(parsed);
+        parsed.forEach((event, index) => {
+          const unpacked = eventAt(packed, index);
+          assert.ok(unpacked);
+          if (event.type === EVENT_ID.SCALAR) assert.deepEqual(unpacked, event);
+          // Of the others, those members that are kept.
+          assert.deepEqual({ ...event, ...unpacked }, event);
+          events += 1;
+        });
+        assert.equal(eventAt(packed, parsed.length), undefined);
       }),
-      { numRuns: 5_000 },
+      { numRuns: 2_000 },
     );
+    assert.ok(events > 1_000, `${events} events`);
   });
 
-  it('never takes a list inside the first item for the list itself', () => {
-    for (const text of [
-      '  -\n  - - twice\n  - - twice\n',
-      'rules:\n  -\n  - - a\n  - - b\n',
-      'rules:\n-\n- - a\n- - b\n',
-    ]) {
-      const whole = parseEvents(text, { maxDepth: MAX_DEPTH });
-      assert.deepEqual(inPieces(text, 1).outcome, whole);
-    }
-  });
-
-  it('takes a turn for each piece of a list, in a mapping or by itself', () => {
-    const nested = listOf(500);
-    const bare = nested
-      .replace(/^.*\n.*\n/, '')
-      .replaceAll('\n  ', '\n')
-      .slice(2);
-    for (const text of [nested, bare, `${nested}after:\n  - x\n`]) {
-      const { outcome: events, turns } = inPieces(text, 1_000);
-      assert.deepEqual(events, parseEvents(text, { maxDepth: MAX_DEPTH }));
-      assert.ok(turns > text.length / 1_200, `${turns} turns for ${text.length} characters`);
-    }
+  it('are read in this thread where the text is short, and by an errand where it is long', () => {
+    const first = (text: string) => readingEvents(text).next();
+    assert.equal(first(flow(10)).done, true);
+    assert.equal(first(flow(MANY)).done, false);
   });
 });
+
+describe('a long YAML text', function () {
+  // A thread reads TypeScript first here.
+  this.timeout(60_000);
+
+  for (const [what, text] of [
+    ['is read by another thread as it is at once', flow(MANY)],
+    ['has its faults told with their places', `${flow(MANY).slice(0, -2)},\n&a "\\u0007", *a]}`],
+    ['has invisible characters told', flow(MANY).replace('y17"', 'y\u0007"')],
+    ['is refused where its syntax is broken', `${flow(MANY)}\n]`],
+  ] as const) {
+    it(what, async () => {
+      const reading = toldBy(await inTurns(parsingYaml(text)));
+      assert.deepEqual(reading, toldBy(parseYaml(text)));
+      assert.deepEqual(reading, toldBy(atOnce(parsingYaml(text))));
+    });
+  }
+
+  it('comes over whole, whatever its characters', async () => {
+    // Pieces of it end within pairs of surrogates.
+    const value = ['x', ...Array.from({ length: 1_100_000 }, () => '😀')].join('');
+    const { document, faults } = await inTurns(parsingYaml(JSON.stringify({ value })));
+    assert.deepEqual(faults, []);
+    assert.deepEqual(document?.value, { value });
+  });
+
+  it('lets others have their turns', async () => {
+    let turns = 0;
+    const reading = inTurns(parsingYaml(flow(MANY)));
+    let isRead = false;
+    const read = reading.then(() => void (isRead = true));
+    while (!isRead) {
+      turns += 1;
+      // oxlint-disable-next-line no-await-in-loop -- turn by turn
+      await new Promise((resolve) => void setImmediate(resolve));
+    }
+    await read;
+    assert.ok(turns > 20, `${turns} turns`);
+  });
+});
+
+function parsedOrNone(text: string) {
+  try {
+    return parseEvents(text, { maxDepth: MAX_DEPTH });
+  } catch (error) {
+    if (error instanceof YAMLException) return [];
+    throw error;
+  }
+}

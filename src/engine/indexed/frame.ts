@@ -30,6 +30,13 @@ export class Frame {
     (this.#terms[token] as { symbol: number }).symbol = UNKNOWN;
   }
 
+  /** Takes the symbol of a token that is text, from who came upon it. */
+  settle(token: number, text: string, symbol: number): void {
+    const term = this.#terms[token] as { text: string; symbol: number };
+    term.text = text;
+    term.symbol = symbol;
+  }
+
   /** The symbol of a token that is text; looked for once a check. `NONE` where no rule holds it. */
   symbolOf(token: number): number {
     return this.termOf(token).symbol;

@@ -23,6 +23,7 @@ import { RoleRules } from './role-rules.js';
 import { RuleIndex } from './rule-index.js';
 import { createRuleOrder, type RuleOrder } from './rule-order.js';
 import { RuleTable } from './rule-table.js';
+import { SymbolSet } from './symbol-set.js';
 import { NONE, SymbolTable } from './symbol-table.js';
 import { TermReader, textTokenTest } from './term-reader.js';
 
@@ -30,7 +31,7 @@ import { TermReader, textTokenTest } from './term-reader.js';
 const MIN_WASTE = 10_000;
 
 /** Lines put together before that are held: the same few rules decide most checks. A power of two. */
-const LINES_HELD = 8_192;
+const LINES_HELD = 65_536;
 
 /** An engine while it takes its first rules. */
 export interface LoadingEngine extends Engine {
@@ -64,6 +65,8 @@ class IndexedEngine implements LoadingEngine {
   readonly #matcher: Evaluate;
   readonly #readers: readonly ((check: Check) => unknown)[];
   readonly #eft: number;
+  /** Rows whose effect is another than to allow. */
+  readonly #others = new SymbolSet();
   /** By row. Rows are never used twice. */
   readonly #lines = new Recent<RuleLine>(LINES_HELD, (row) => this.#policies.line(row));
   readonly #frame: Frame;
@@ -164,7 +167,7 @@ class IndexedEngine implements LoadingEngine {
     const roles = this.#roles.get(ptype);
     if (roles) roles.add(line);
     else if (ptype !== 'p') this.#strangers.push(line);
-    else if (this.#order.accepts(line)) this.#index.add(line);
+    else if (this.#order.accepts(line)) this.#noteEffect(this.#index.add(line));
     else return false;
     return true;
   }
@@ -259,7 +262,14 @@ class IndexedEngine implements LoadingEngine {
   }
 
   #effectOf(row: number): number {
-    return this.#eft === -1 ? ALLOW : effectOf(this.#policies.text(this.#eft, row));
+    // Most rules allow, and to look a rule up costs a place in memory that no cache holds.
+    return this.#others.has(row) ? effectOf(this.#policies.text(this.#eft, row)) : ALLOW;
+  }
+
+  /** Notes what a new row says, unless it allows. */
+  #noteEffect(row: number): void {
+    if (this.#eft === -1) return;
+    if (effectOf(this.#policies.text(this.#eft, row)) !== ALLOW) this.#others.add(row);
   }
 
   /** Whether a line is such that adding it leads to where a load would. */
@@ -290,7 +300,11 @@ class IndexedEngine implements LoadingEngine {
   }
 
   #prepare(line: RuleLine): number {
-    return this.#roles.get(line[0])?.prepare(line) ?? this.#index.prepare(line);
+    const roles = this.#roles.get(line[0]);
+    if (roles !== undefined) return roles.prepare(line);
+    const row = this.#index.prepare(line);
+    this.#noteEffect(row);
+    return row;
   }
 
   /** All in one turn of the event loop, and so of checks: what was prepared took the time. */

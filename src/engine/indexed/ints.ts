@@ -18,9 +18,22 @@ export class Ints {
     return this.#length++;
   }
 
+  /** Appends values in their order. */
+  pushAll(values: readonly number[]): void {
+    for (let index = 0; index < values.length; index += 1) this.push(values[index] as number);
+  }
+
   /** The value at an index that is there. */
   at(index: number): number {
     return this.#items[index] as number;
+  }
+
+  /** Whether a value is among these; for few of them. */
+  includes(value: number): boolean {
+    for (let index = 0; index < this.#length; index += 1) {
+      if (this.#items[index] === value) return true;
+    }
+    return false;
   }
 
   set(index: number, value: number): void {

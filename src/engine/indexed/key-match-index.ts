@@ -30,16 +30,12 @@ export class KeyMatchIndex implements ValueIndex {
     }
   }
 
-  /**
-   * Appends the values that `keyMatch` finds `key` to fit.
-   *
-   * @param symbol the symbol of `key`, where it was looked for already
-   */
-  collect(key: string, symbol: number | undefined, into: Ints): void {
-    this.#buckets.collect(key, into);
+  /** Appends the values that `keyMatch` finds `key` to fit, and gives the symbol of `key`. */
+  collect(key: string, into: Ints): number {
+    const hash = this.#buckets.collect(key, into);
+    const same = this.#symbols.findPrefix(key, key.length, hash);
     // A value with a `*` is never compared whole: it was found by what stands before it.
-    if (key.includes('*')) return;
-    const same = symbol ?? this.#symbols.find(key);
-    if (same !== NONE) into.push(same);
+    if (same !== NONE && !key.includes('*')) into.push(same);
+    return same;
   }
 }

@@ -80,15 +80,12 @@ export class Lookups {
     if (relations === undefined) throw new Error(`no role type \`${type}\``);
     const [nameToken, tenantToken] = [this.#tokenOf(name), tenant && this.#tokenOf(tenant)];
     if (nameToken !== undefined && tenantToken !== undefined) {
-      return (frame, into) => {
-        const nameTerm = frame.termOf(nameToken);
-        addAll(relations.closureOf(nameTerm, frame.termOf(tenantToken)).symbols, into);
-      };
+      return (frame, into) =>
+        relations.collect(frame.termOf(nameToken), frame.termOf(tenantToken), into);
     }
     const nameOf = this.#termReader(name);
     const tenantOf = tenant ? this.#termReader(tenant) : () => relations.noTenant;
-    return (frame, into) =>
-      addAll(relations.closureOf(nameOf(frame), tenantOf(frame)).symbols, into);
+    return (frame, into) => relations.collect(nameOf(frame), tenantOf(frame), into);
   }
 
   #tokenOf(expression: Expression): number | undefined {
@@ -117,9 +114,11 @@ export class Lookups {
     if (name === 'keyMatch') {
       const index = this.#shared(`${column} ${name}`, column, () => new KeyMatchIndex(symbols));
       return token === undefined
-        ? (frame, into) => index.collect(asText(read(frame)), undefined, into)
-        : (frame, into) =>
-            index.collect(frame.values[token] as string, frame.symbolOf(token), into);
+        ? (frame, into) => void index.collect(asText(read(frame)), into)
+        : (frame, into) => {
+            const text = frame.values[token] as string;
+            frame.settle(token, text, index.collect(text, into));
+          };
     }
     const index = this.#shared(
       `${column} ${name}`,
@@ -137,8 +136,4 @@ export class Lookups {
     this.#indexes.set(key, { column, index });
     return index;
   }
-}
-
-function addAll(symbols: readonly number[], into: Ints): void {
-  for (let index = 0; index < symbols.length; index += 1) into.push(symbols[index] as number);
 }

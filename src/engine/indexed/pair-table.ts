@@ -1,6 +1,6 @@
 import { NONE } from './symbol-table.js';
 
-const SHARD_BITS = 8;
+const SHARD_BITS = 5;
 const FIRST_ENTRIES = 16;
 /** An entry: the two keys and the value, side by side in memory. */
 const WIDTH = 3;

@@ -1,3 +1,4 @@
+import type { Ints } from './ints.js';
 import { type RoleMatcher, RoleGraph } from '../role-graph.js';
 import type { RoleClosure, RoleRelations, Term } from './role-relations.js';
 import { NONE, type SymbolTable } from './symbol-table.js';
@@ -44,6 +45,10 @@ export class PatternedRoles implements RoleRelations {
       .map((role) => this.#symbols.find(role))
       .filter((symbol) => symbol !== NONE);
     return this.#remember(name, tenant, { symbols, names });
+  }
+
+  collect(name: Term, tenant: Term, into: Ints): void {
+    into.pushAll(this.closureOf(name, tenant).symbols);
   }
 
   isRole(name: Term, tenant: Term): boolean {

@@ -1,5 +1,7 @@
+import type { Ints } from './ints.js';
 import { PairTable } from './pair-table.js';
 import { Recent } from './recent.js';
+import { RecentLists } from './recent-lists.js';
 import { Records } from './records.js';
 import { NONE, type SymbolTable } from './symbol-table.js';
 
@@ -46,6 +48,8 @@ export interface RoleRelations {
   readonly noTenant: Term;
   /** What `name` is in the tenant, by at most 10 levels of roles. */
   closureOf(name: Term, tenant: Term): RoleClosure;
+  /** Appends the `symbols` of `closureOf`. */
+  collect(name: Term, tenant: Term, into: Ints): void;
   /** Whether `name` is the right-hand side of some rule of the tenant. */
   isRole(name: Term, tenant: Term): boolean;
   /** Makes room for a rule that is to be added; nobody has another role by that. */
@@ -76,6 +80,8 @@ export class PlainRoles implements RoleRelations {
     MAX_HELD,
     (node) => new FoundClosure(this.#search(node), this.#symbols),
   );
+  /** The symbols of short ones, marked where the name is itself a role. */
+  readonly #lists = new RecentLists(MAX_HELD);
   readonly noTenant: Term;
 
   constructor(symbols: SymbolTable) {
@@ -92,10 +98,21 @@ export class PlainRoles implements RoleRelations {
     return this.#closures.get(node);
   }
 
+  collect(name: Term, tenant: Term, into: Ints): void {
+    if (name.symbol === NONE) return;
+    if (tenant.symbol === NONE) {
+      into.push(name.symbol);
+      return;
+    }
+    if (this.#lists.copy(tenant.symbol, name.symbol, into)) return;
+    const { symbols } = this.closureOf(name, tenant);
+    this.#lists.hold(tenant.symbol, name.symbol, symbols, this.#isGiven(name, tenant));
+    into.pushAll(symbols);
+  }
+
   isRole(name: Term, tenant: Term): boolean {
     if (name.symbol === NONE || tenant.symbol === NONE) return false;
-    const node = this.#places.get(tenant.symbol, name.symbol);
-    return node !== NONE && this.#nodes.get(node, GIVEN) > 0;
+    return this.#lists.isMarked(tenant.symbol, name.symbol) ?? this.#isGiven(name, tenant);
   }
 
   prepare(name: number, role: number, tenant: number): void {
@@ -109,7 +126,7 @@ export class PlainRoles implements RoleRelations {
     this.#nodes.set(target, GIVEN, this.#nodes.get(target, GIVEN) + 1);
     if (this.#nodes.get(node, ROLE) === NONE) this.#nodes.set(node, ROLE, target);
     else this.#append(node, target);
-    this.#closures.forget();
+    this.#forget();
   }
 
   unlink(name: number, role: number, tenant: number): void {
@@ -121,7 +138,17 @@ export class PlainRoles implements RoleRelations {
         ? this.#dropFirst(node)
         : this.#dropFurther(node, target);
     if (isGone) this.#nodes.set(target, GIVEN, this.#nodes.get(target, GIVEN) - 1);
+    this.#forget();
+  }
+
+  #isGiven(name: Term, tenant: Term): boolean {
+    const node = this.#places.get(tenant.symbol, name.symbol);
+    return node !== NONE && this.#nodes.get(node, GIVEN) > 0;
+  }
+
+  #forget(): void {
     this.#closures.forget();
+    this.#lists.forget();
   }
 
   #append(node: number, target: number): void {

@@ -45,12 +45,14 @@ export class RuleIndex {
     this.#stages = plan.stages.map((stage) => readyStage(stage, parts));
   }
 
-  add(line: RuleLine): void {
+  /** Takes a rule and gives its row. */
+  add(line: RuleLine): number {
     const { table, order } = this.#parts;
     const row = table.add(line);
     if (order.appends) this.#all?.push(row);
     else this.#all = undefined;
     this.#take(row, line);
+    return row;
   }
 
   /** Takes a rule that comes into force with the next turn of the table, and gives its row. */

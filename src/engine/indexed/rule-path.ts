@@ -20,8 +20,9 @@ const AFTER = 1;
 
 /**
  * The rules of a table by the values of some columns, one after the other: a trie whose edges are
- * pairs of a node and a symbol. A last edge leads to the one row that there is for its values, as most
- * do, or to a list of rows in their order.
+ * pairs of a node and a symbol. An edge with one row behind it, as most have, leads to that row, whose
+ * further values are in its record; one with several leads to a node, a last edge to a list of rows in
+ * their order.
  */
 export class RulePath {
   readonly #table: RuleTable;
@@ -47,27 +48,36 @@ export class RulePath {
     this.#columns.forEach((column, level) => {
       this.#held[level]?.add(this.#table.symbol(column, row));
     });
-    const node = this.#lastNode(row);
-    const symbol = this.#lastSymbol(row);
-    this.#mark(node, symbol);
-    const held = this.#edges.get(node, symbol);
-    if (held === NONE) this.#edges.set(node, symbol, asRow(row));
-    else if (held >= 0) this.#append(held, row);
-    else {
-      const list = this.#lists.push(NONE);
-      this.#edges.set(node, symbol, list);
-      this.#append(list, rowOf(held));
-      this.#append(list, row);
+    const last = this.#columns.length - 1;
+    let node = ROOT;
+    for (let level = 0; level < last; level += 1) {
+      const symbol = this.#symbolAt(level, row);
+      const next = this.#edges.get(node, symbol);
+      if (next === NONE) {
+        this.#lead(node, symbol, asRow(row));
+        return;
+      }
+      node = next < 0 ? this.#split(node, symbol, level, rowOf(next)) : next;
     }
+    this.#addLast(node, this.#symbolAt(last, row), row);
   }
 
   /** Forgets a row that was taken. */
   remove(row: number): void {
-    const node = this.#lastNode(row);
-    const symbol = this.#lastSymbol(row);
-    const held = this.#edges.get(node, symbol);
-    if (held >= 0) this.#unlink(held, row);
-    else this.#edges.set(node, symbol, NONE);
+    let node = ROOT;
+    for (let level = 0; ; level += 1) {
+      const symbol = this.#symbolAt(level, row);
+      const next = this.#edges.get(node, symbol);
+      if (next < 0) {
+        if (next === asRow(row)) this.#edges.set(node, symbol, NONE);
+        return;
+      }
+      if (level === this.#columns.length - 1) {
+        this.#unlink(next, row);
+        return;
+      }
+      node = next;
+    }
   }
 
   /**
@@ -90,9 +100,45 @@ export class RulePath {
       if ((mask & bitOf(symbol)) === 0 || !held.has(symbol)) continue;
       const next = this.#edges.get(node, symbol);
       if (next === NONE) continue;
-      if (!isLast) this.#walk(next, level + 1, wanted, rows);
-      else if (next < 0) rows.push(rowOf(next));
-      else this.#list(next, rows);
+      if (next < 0) {
+        const row = rowOf(next);
+        if (isLast || this.#fits(row, level + 1, wanted)) rows.push(row);
+      } else if (isLast) this.#list(next, rows);
+      else this.#walk(next, level + 1, wanted, rows);
+    }
+  }
+
+  /** Whether the values of a row, from a level on, are among the wanted ones. */
+  #fits(row: number, from: number, wanted: readonly Ints[]): boolean {
+    for (let level = from; level < this.#columns.length; level += 1) {
+      if (!(wanted[level] as Ints).includes(this.#symbolAt(level, row))) return false;
+    }
+    return true;
+  }
+
+  /** Has an edge lead somewhere; to a row, a node or a list. */
+  #lead(node: number, symbol: number, to: number): void {
+    this.#nodes.set(node, 0, this.#nodes.get(node, 0) | bitOf(symbol));
+    this.#edges.set(node, symbol, to);
+  }
+
+  /** Puts a node between an edge and the row that it leads to. */
+  #split(node: number, symbol: number, level: number, row: number): number {
+    const made = this.#nodes.push(0);
+    this.#edges.set(node, symbol, made);
+    this.#lead(made, this.#symbolAt(level + 1, row), asRow(row));
+    return made;
+  }
+
+  #addLast(node: number, symbol: number, row: number): void {
+    const held = this.#edges.get(node, symbol);
+    if (held === NONE) this.#lead(node, symbol, asRow(row));
+    else if (held >= 0) this.#append(held, row);
+    else {
+      const list = this.#lists.push(NONE);
+      this.#edges.set(node, symbol, list);
+      this.#append(list, rowOf(held));
+      this.#append(list, row);
     }
   }
 
@@ -120,28 +166,8 @@ export class RulePath {
     else this.#neighbours.set(after, BEFORE, before);
   }
 
-  /** The node that a row's last edge begins at; made where it is not there. */
-  #lastNode(row: number): number {
-    let node = ROOT;
-    for (let level = 0; level < this.#columns.length - 1; level += 1) {
-      const symbol = this.#table.symbol(this.#columns[level] as number, row);
-      let next = this.#edges.get(node, symbol);
-      if (next === NONE) {
-        next = this.#nodes.push(0);
-        this.#edges.set(node, symbol, next);
-        this.#mark(node, symbol);
-      }
-      node = next;
-    }
-    return node;
-  }
-
-  #mark(node: number, symbol: number): void {
-    this.#nodes.set(node, 0, this.#nodes.get(node, 0) | bitOf(symbol));
-  }
-
-  #lastSymbol(row: number): number {
-    return this.#table.symbol(this.#columns[this.#columns.length - 1] as number, row);
+  #symbolAt(level: number, row: number): number {
+    return this.#table.symbol(this.#columns[level] as number, row);
   }
 }
 

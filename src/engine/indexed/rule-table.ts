@@ -2,7 +2,7 @@ import type { RuleLine } from '../../vocabulary.js';
 import { Records } from './records.js';
 import { NONE, type SymbolTable } from './symbol-table.js';
 
-const SHARD_BITS = 8;
+const SHARD_BITS = 5;
 const FIRST_SLOTS = 16;
 /**
  * What a row is: out of force or in it; or, while a large change is made ready, coming or going: all

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 /** What stands for no symbol: a text that the table does not hold, a value that a row does not have. */
 export const NONE = -1;
 
-const SHARD_BITS = 8;
+const SHARD_BITS = 5;
 const FIRST_SLOTS = 16;
 /** A slot: the symbol and the hash. */
 const WIDTH = 2;

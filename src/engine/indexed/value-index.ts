@@ -76,8 +76,8 @@ export class PrefixBuckets {
     if (left === 0) this.#ends.set(prefix.length, 0);
   }
 
-  /** Appends the values whose prefix `text` begins with. */
-  collect(text: string, into: Ints): void {
+  /** Appends the values whose prefix `text` begins with, and gives the hash of the whole text. */
+  collect(text: string, into: Ints): number {
     const ends = this.#ends;
     const longest = Math.min(text.length, ends.length - 1);
     let hash = emptyHash;
@@ -87,6 +87,10 @@ export class PrefixBuckets {
       hash = hashWith(hash, unit);
       if ((ends.at(length) & bitOf(unit)) !== 0) this.#take(text, length, hash, into);
     }
+    for (let at = Math.max(longest, 0); at < text.length; at += 1) {
+      hash = hashWith(hash, text.charCodeAt(at));
+    }
+    return hash;
   }
 
   #take(text: string, length: number, hash: number, into: Ints): void {
