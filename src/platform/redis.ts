@@ -18,6 +18,9 @@ const CONNECT_TIMEOUT_MS = 2_000;
 const SILENCE_MS = 1_500;
 const ASKED_EVERY_MS = 500;
 
+/** A Sentinel says within so many milliseconds where the master is, or the next one is asked. */
+const SENTINEL_TIMEOUT_MS = 1_000;
+
 /** What a client of a cluster emits once a node that was away is back, or replaced. */
 const NODE_RETURNED = 'node returned';
 
@@ -176,6 +179,7 @@ function openRedis(target: ReadyTarget, others: Options = {}): Redis {
     ...options,
     sentinels: [...addresses],
     name: master,
+    sentinelCommandTimeout: SENTINEL_TIMEOUT_MS,
     ...(sentinelUsername === undefined ? {} : { sentinelUsername }),
     ...(sentinelPassword === undefined ? {} : { sentinelPassword }),
     enableTLSForSentinelMode: tls,

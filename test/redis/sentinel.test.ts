@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict';
+import { createLogger } from '../../src/platform/log.js';
+import { connectRedis } from '../../src/platform/redis.js';
+import { startFakeRedis } from '../support/fake-redis.js';
 import { metricOf } from '../support/metric.js';
 import { installed, type SentinelRedis, startSentinelRedis } from '../support/redis-kinds.js';
 import { until } from '../support/until.js';
@@ -57,6 +60,19 @@ describe('two servers on a Redis that Sentinel watches', function () {
       const log = await logOfRefusal(redis.url.replace(right, 'wrong-horse'));
       assert.doesNotMatch(log, /horse/);
     }
+  });
+
+  it('ask the next watcher where one takes connections and says nothing', async () => {
+    const silent = await startFakeRedis();
+    silent.fallSilent();
+    const url = redis.url.replace(/@[^,]+/, `@127.0.0.1:${silent.port}`);
+    const client = connectRedis(url, createLogger('silent'));
+    await until(
+      async () => client.status,
+      (status) => status === 'ready',
+    );
+    client.disconnect();
+    await silent.close();
   });
 
   it('let through exactly the limit while the replica takes over, and go on with that', async () => {
