@@ -46,7 +46,7 @@ npm run bench -- http --quick      a first look, in seconds
 npm run bench -- http --checkout DIR --rules 100     the server built in another checkout
 npm run bench -- --write-docs      every suite and a profile, into docs/performance.md too
 npm run bench -- docs FILE.json    an earlier run into docs/performance.md
-npm run bench -- profile           where the processor time goes; --batch 100 for batches`;
+npm run bench -- profile           where the processor time goes; --batch 100 for batches, --audit buffered`;
 
 const { values, positionals } = asked(() =>
   parseArgs({
@@ -56,6 +56,7 @@ const { values, positionals } = asked(() =>
       checkout: { type: 'string' },
       rules: { type: 'string' },
       batch: { type: 'string', default: '1' },
+      audit: { type: 'string', default: 'off' },
       'write-docs': { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
@@ -73,6 +74,10 @@ const options: RunOptions = asked(() => ({
   tell: (message) => void process.stderr.write(`${message}\n`),
 }));
 const checksInRequest = asked(() => count('--batch', values.batch));
+const audit = asked(() => {
+  if (values.audit === 'off' || values.audit === 'buffered') return values.audit;
+  throw new Error(`\`--audit\` is \`off\` or \`buffered\`, not \`${values.audit}\``);
+});
 
 const [first, file] = positionals;
 const suites = asked(() => {
@@ -100,7 +105,7 @@ try {
 async function profile(from: string | undefined): Promise<void> {
   const summary =
     from === undefined
-      ? await profileServer({ ...options, batch: checksInRequest })
+      ? await profileServer({ ...options, batch: checksInRequest, audit })
       : summarize(await readProfile(from));
   const text = profileTable(summary);
   print(text);

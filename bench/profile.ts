@@ -62,20 +62,23 @@ const PROFILED = 6;
 export interface ProfileOptions extends Pick<RunOptions, 'checkout' | 'rules'> {
   /** Checks in one request. */
   readonly batch?: number;
+  /** Off unless given. */
+  readonly audit?: 'off' | 'buffered';
 }
 
-/** Profiles the server under the load of `http`: audit off, three governance rules. */
+/** Profiles the server under the load of `http`: three governance rules. */
 export async function profileServer({
   checkout,
   rules = 10_000,
   batch = 1,
+  audit = 'off',
 }: ProfileOptions): Promise<ProfileSummary> {
   const folder = await mkdtemp(join(tmpdir(), 'countersign-profile-'));
   const generator = startLoadGenerator();
   try {
     const server = await startCountersign({
       workload: rbacWorkload(rules, { allowed: true }),
-      audit: 'off',
+      audit,
       nodeFlags: ['--cpu-prof', `--cpu-prof-dir=${folder}`, '--cpu-prof-interval=250'],
       checkout,
       batch,

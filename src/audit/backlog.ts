@@ -60,6 +60,9 @@ const RETRY = { first: 100, last: 1_000 };
 /** Batches held, by their events or their characters, before whoever adds more is slowed down. */
 const HELD_BATCHES = 10;
 
+/** The same for whoever has not begun: there is always one to send next, and little lies and is copied. */
+const ROOMY_BATCHES = 2;
+
 /** Milliseconds before the second try for somebody who waits. */
 const SECOND_TRY = 25;
 
@@ -158,7 +161,13 @@ export class Backlog {
     this.#count(weight);
     this.#schedule(this.#waiting.count === batch ? 0 : delay);
     if (this.#isBehind()) this.#keepSoon();
-    if (this.#isCrowded()) return this.#waitForRoom();
+    if (this.#holdsMore(HELD_BATCHES)) return this.#waitForRoom();
+  }
+
+  /** Undefined where many events may come; else resolves once they may. Never rejects. */
+  room(): Promise<void> | undefined {
+    if (this.#options.confirm || !this.#holdsMore(ROOMY_BATCHES)) return undefined;
+    return this.#makeRoom(ROOMY_BATCHES);
   }
 
   /** Sends everything added so far; throws `Unavailable` at the first batch that fails. */
@@ -199,11 +208,10 @@ export class Backlog {
     await Promise.all([this.#sender, this.#keeper]);
   }
 
-  /** Whether events come faster than Postgres writes them. */
-  #isCrowded(): boolean {
+  /** Whether events come faster than Postgres writes them: more than so many batches are held. */
+  #holdsMore(batches: number): boolean {
     const { batch, batchCharacters } = this.#limits;
-    const isMuch =
-      this.pending > batch * HELD_BATCHES || this.#characters > batchCharacters * HELD_BATCHES;
+    const isMuch = this.pending > batch * batches || this.#characters > batchCharacters * batches;
     return this.#healthy && isMuch;
   }
 
@@ -213,14 +221,14 @@ export class Backlog {
    */
   #waitForRoom(): Promise<void> {
     // One for all: those who wait may be thousands.
-    this.#room ??= this.#makeRoom().finally(() => {
+    this.#room ??= this.#makeRoom(HELD_BATCHES).finally(() => {
       this.#room = undefined;
     });
     return this.#room;
   }
 
-  async #makeRoom(): Promise<void> {
-    while (this.#isCrowded()) {
+  async #makeRoom(batches: number): Promise<void> {
+    while (this.#holdsMore(batches)) {
       if (!(await this.#sendBatch())) return;
     }
   }

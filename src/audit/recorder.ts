@@ -22,6 +22,11 @@ export interface AuditRecorder {
    * where it cannot be kept: the caller must then not answer.
    */
   record(event: AuditEvent): Eventual<void>;
+  /**
+   * Undefined where as many events as one request can make may come; else resolves once they may. Who asks
+   * first is not slowed down in the middle, holding what it has done so far.
+   */
+  room(): Promise<void> | undefined;
   /** False where decisions are not stored: nobody need make an event of one. */
   readonly keepsDecisions: boolean;
   /** Writes events with the caller's transaction, whatever the mode: they commit with it or not at all. */
@@ -105,6 +110,10 @@ class Recorder implements AuditRecorder {
   record(event: AuditEvent): Eventual<void> {
     if (!this.keepsDecisions && event.kind === 'decision') return;
     return this.#backlog.add(this.#recorded(event));
+  }
+
+  room(): Promise<void> | undefined {
+    return this.#backlog.room();
   }
 
   async write(transaction: DatabaseTransaction, ...events: readonly AuditEvent[]): Promise<void> {

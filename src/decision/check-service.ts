@@ -1,4 +1,5 @@
 import type { ApprovalService } from '../approvals/approval-service.js';
+import type { AuditRecorder } from '../audit/recorder.js';
 import type { Limiter } from '../governance/limiter.js';
 import type { Caller } from '../identity/caller.js';
 import type { Clock } from '../platform/clock.js';
@@ -23,7 +24,8 @@ export interface DecisionMetrics {
 }
 
 /** What the service is made of. */
-export interface CheckServiceParts extends Omit<Ledger, 'approvals'> {
+export interface CheckServiceParts extends Omit<Ledger, 'approvals' | 'audit'> {
+  readonly audit: Ledger['audit'] & Pick<AuditRecorder, 'room'>;
   readonly current: CurrentPolicy;
   readonly approvals: ApprovalService;
   readonly limiter: Limiter;
@@ -51,6 +53,8 @@ export interface CheckService {
   check(caller: Caller, body: unknown, meta: CallMeta): Eventual<Answer>;
   /** `POST /check/batch`: an item's fault stands in its place and spoils nothing else. */
   checkBatch(caller: Caller, body: unknown, meta: CallMeta): Eventual<BatchAnswer>;
+  /** Undefined where a batch may begin; else resolves once what it records has room. */
+  room(): Promise<void> | undefined;
   /**
    * `POST /v1/approvals`. Throws `ApprovalNotNeeded` or `Denied`, with the decision, where there is
    * nothing to approve.
@@ -120,6 +124,8 @@ export function createCheckService(parts: CheckServiceParts): CheckService {
       const call = { caller: caller.id, key, path: '/check/batch', body: repeatable(batch) };
       return idempotently(database, call, async () => answer());
     },
+
+    room: () => parts.audit.room(),
 
     async openApproval(caller, body, meta) {
       const parsed = parseCheckBody(body);

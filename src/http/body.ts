@@ -3,10 +3,18 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { InvalidRequest, PayloadTooLarge, UnsupportedMediaType } from '../errors.js';
 import { isPlainJson, plainJsonFaults } from '../platform/json.js';
 import type { JsonObject } from '../vocabulary.js';
-import { workTogether } from './together.js';
+import { type RoomFor, workAlone, workTogether } from './together.js';
 
 /** Largest body of every path but those of bundles. */
 export const BODY_LIMIT = 1024 * 1024;
+
+/** How a route takes a body of many items. */
+export interface ItemTerms {
+  /** The member that holds them; the handler holds it to plain JSON itself, entry by entry. */
+  readonly member: string;
+  /** Asked before the body is parsed. */
+  readonly room: RoomFor;
+}
 
 /** How a route takes its body. */
 export interface BodyTerms {
@@ -14,8 +22,8 @@ export interface BodyTerms {
   readonly limit: number;
   /** Whether a request without a body counts as `{}`. */
   readonly optional?: boolean;
-  /** A member whose value the handler holds to plain JSON itself, entry by entry. */
-  readonly items?: string | undefined;
+  /** For a body that is many requests in one. */
+  readonly items?: ItemTerms | undefined;
   /** Bytes above which a body is handed on as it came; none unless given. */
   readonly largeAbove?: number | undefined;
 }
@@ -57,7 +65,9 @@ export function readJsonObject(
     return;
   }
   if (request.headers.expect?.toLowerCase() === '100-continue') response.writeContinue();
-  readBytes(request, { limit, isKept: largeAbove !== undefined }, (bytes) => {
+  const work =
+    items === undefined ? workTogether : (settle: () => void) => workAlone(settle, items.room);
+  readBytes(request, { limit, isKept: largeAbove !== undefined, work }, (bytes) => {
     let body: JsonObject;
     try {
       const { pieces, size } = bytes();
@@ -65,7 +75,7 @@ export function readJsonObject(
         reader.readLarge(pieces);
         return;
       }
-      body = optional && size === 0 ? {} : parseJsonObject(joined(pieces), items);
+      body = optional && size === 0 ? {} : parseJsonObject(joined(pieces), items?.member);
     } catch (error) {
       reader.fail(error);
       return;
@@ -107,13 +117,22 @@ function joined(pieces: readonly Uint8Array[]): Buffer {
   return Buffer.isBuffer(only) ? only : Buffer.from(only.buffer, only.byteOffset, only.byteLength);
 }
 
+/** How bytes are read. */
+interface ReadTerms {
+  readonly limit: number;
+  /** Whether they may be handed over to a thread. */
+  readonly isKept: boolean;
+  /** Has what is done with them done in its turn. */
+  work(settle: () => void): void;
+}
+
 /**
- * `settle` is called once, together with those of the requests that were read along with this one; what
- * it is given answers the bytes, or throws why they are not all there.
+ * `settle` is called once, in its turn; what it is given answers the bytes, or throws why they are not
+ * all there.
  */
 function readBytes(
   request: IncomingMessage,
-  { limit, isKept }: { readonly limit: number; readonly isKept: boolean },
+  { limit, isKept, work }: ReadTerms,
   settle: (bytes: () => Bytes) => void,
 ): void {
   const pieces: Uint8Array<ArrayBuffer>[] = [];
@@ -122,7 +141,7 @@ function readBytes(
   const settleOnce = (bytes: () => Bytes): void => {
     if (settled) return;
     settled = true;
-    workTogether(() => settle(bytes));
+    work(() => settle(bytes));
   };
   // They are not taken off again: a request closes soon after it ends, and that is less work.
   request.on('data', (chunk: Buffer) => {

@@ -114,7 +114,7 @@ export function checkRoutes({ checks }: Pick<Services, 'checks'>): Route[] {
       hot: true,
       body: BatchBody,
       bodyUnchecked: true,
-      items: 'checks',
+      items: { member: 'checks', room: () => checks.room() },
       idempotent: true,
       answers: { 200: { description: 'The decisions.', schema: batchAnswer } },
       codes: ['conflict', 'idempotency_key_reused', 'revision_unavailable'],

@@ -4,7 +4,7 @@ import type { Caller } from '../identity/caller.js';
 import type { Permission } from '../identity/system-roles.js';
 import type { Eventual } from '../platform/eventual.js';
 import { compileSchema } from '../platform/schema.js';
-import { BODY_LIMIT } from './body.js';
+import { BODY_LIMIT, type ItemTerms } from './body.js';
 
 /** What is known of every call, whatever its route takes. */
 export interface CallBase {
@@ -135,8 +135,8 @@ interface GuardedTerms<Query extends TObject, Body extends TSchema> extends Rout
   readonly bodyOptional?: boolean;
   /** Whether the handler holds the body against its schema itself. */
   readonly bodyUnchecked?: boolean;
-  /** See `BodyTerms`. */
-  readonly items?: string;
+  /** For a body that is many requests in one. */
+  readonly items?: ItemTerms;
   readonly handle: (call: Call<Static<Query>, Static<Body>>) => Eventual<Answer>;
   /** What answers a body of more than so many bytes, elsewhere. */
   readonly large?:
@@ -205,7 +205,7 @@ function bodyOf({
   bodyLimit?: number;
   bodyOptional?: boolean;
   bodyUnchecked?: boolean;
-  items?: string;
+  items?: ItemTerms | undefined;
   large?: { readonly above: number } | undefined;
 }): GuardedRoute['body'] {
   if (body === undefined) return undefined;

@@ -3,6 +3,14 @@ import type { ServerResponse } from 'node:http';
 /** As many requests, and as many answers, wait for each other at most: the first waits for the rest. */
 const AT_MOST = 32;
 
+interface LargeWork {
+  readonly room: RoomFor;
+  work(): void;
+}
+
+/** Undefined where there is room for what a request leaves behind; else resolves once there is. */
+export type RoomFor = () => Promise<void> | undefined;
+
 interface Leaving {
   readonly response: ServerResponse;
   readonly content: string | undefined;
@@ -10,6 +18,7 @@ interface Leaving {
 }
 
 let arrived: (() => void)[] = [];
+let large: LargeWork[] = [];
 let leaving: Leaving[] = [];
 let isDue = false;
 /** Whether all that was made to leave is about to. */
@@ -24,6 +33,26 @@ export function workTogether(work: () => void): void {
   arrived.push(work);
   if (arrived.length === AT_MOST) workAll();
   else becomeDue();
+}
+
+/**
+ * Works on a request of many parts in a turn of its own, as soon as there is room: what the one before it
+ * took is garbage by then, small ones come in between, and one that would only wait is bytes until then.
+ */
+export function workAlone(work: () => void, room: RoomFor): void {
+  if (large.push({ work, room }) === 1) setImmediate(workOnLarge);
+}
+
+function workOnLarge(): void {
+  const [first, ...others] = large;
+  const room = first?.room();
+  if (room !== undefined) {
+    void room.finally(() => setImmediate(workOnLarge)).catch(() => undefined);
+    return;
+  }
+  large = others;
+  if (large.length > 0) setImmediate(workOnLarge);
+  first?.work();
 }
 
 /**

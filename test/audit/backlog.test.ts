@@ -63,4 +63,66 @@ describe('the backlog of the audit', () => {
     assert.equal(written, 2_000);
     assert.ok(most <= 300, `${most} were held`);
   });
+
+  describe('asked for room', () => {
+    const made = (confirm: boolean) => {
+      const sent: number[] = [];
+      const away = { is: false };
+      const backlog = new Backlog({
+        confirm,
+        send: async (rows) => {
+          await setImmediate();
+          if (away.is) throw new Error('Postgres is away');
+          sent.push(rows.length);
+        },
+        log,
+        metrics: undefined,
+        limits: { batch: 10, delay: 60_000 },
+      });
+      const add = (count: number): void => {
+        for (let item = 0; item < count; item += 1) {
+          const event = {
+            id: `dec_${item}`,
+            kind: 'decision',
+            actor: 'key:1',
+            requestId: `${item}`,
+          };
+          void backlog.add({ event, at: 0, redactPaths: [] });
+        }
+      };
+      return { backlog, add, sent, away };
+    };
+
+    it('has some while it holds little, and makes some where it holds more', async () => {
+      const { backlog, add } = made(false);
+      add(9);
+      assert.equal(backlog.room(), undefined);
+      add(60);
+      const room = backlog.room();
+      assert.ok(room instanceof Promise);
+      await room;
+      assert.ok(backlog.pending <= 20, `${backlog.pending} are held`);
+      assert.equal(backlog.room(), undefined);
+      await backlog.close();
+    });
+
+    it('keeps nobody waiting for a Postgres that is away', async () => {
+      const { backlog, add, away } = made(false);
+      away.is = true;
+      add(60);
+      await backlog.room();
+      assert.equal(backlog.pending, 60);
+      assert.equal(backlog.room(), undefined);
+      away.is = false;
+      await backlog.close();
+      assert.equal(backlog.pending, 0);
+    });
+
+    it('has some where each event is waited for anyway', async () => {
+      const { backlog, add } = made(true);
+      add(60);
+      assert.equal(backlog.room(), undefined);
+      await backlog.close();
+    });
+  });
 });

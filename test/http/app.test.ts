@@ -37,6 +37,7 @@ describe('the HTTP server', () => {
         check: () => answerCheck() as never,
         checkBatch: () => answerCheck() as never,
         openApproval: () => answerCheck() as never,
+        room: () => undefined,
       },
       draining: () => draining,
       parting: () => draining,

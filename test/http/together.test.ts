@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { createServer, type Server } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
-import { endTogether, workTogether } from '../../src/http/together.js';
+import { later } from '../../src/platform/later.js';
+import { endTogether, workAlone, workTogether } from '../../src/http/together.js';
 
 /** More than leave at once. */
 const MANY = 100;
@@ -70,10 +71,10 @@ describe('answers that leave together', () => {
   });
 });
 
-describe('work that is done together', () => {
-  /** What was done by the time that a turn, with what is due in it, is over. */
-  const afterTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+/** Resolves once a turn, with what is due in it, is over. */
+const afterTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
+describe('work that is done together', () => {
   it('waits until all that arrived was read, and is done in its order', async () => {
     const done: number[] = [];
     for (const each of [1, 2, 3]) workTogether(() => done.push(each));
@@ -113,5 +114,59 @@ describe('work that is done together', () => {
     assert.deepEqual(done, ['first']);
     await afterTurn();
     assert.deepEqual(done, ['first', 'second']);
+  });
+});
+
+describe('work that is done alone', () => {
+  const roomy = () => undefined;
+
+  it('has a turn of its own, in its order, what came of the one before it included', async () => {
+    const done: string[] = [];
+    for (const each of ['first', 'second', 'third']) {
+      workAlone(() => {
+        done.push(each);
+        void Promise.resolve().then(() => done.push(`after ${each}`));
+      }, roomy);
+    }
+    assert.deepEqual(done, []);
+    for (const expected of [2, 4, 6]) {
+      await afterTurn();
+      assert.equal(done.length, expected);
+    }
+    const wanted = ['first', 'second', 'third'].flatMap((each) => [each, `after ${each}`]);
+    assert.deepEqual(done, wanted);
+  });
+
+  it('waits for room, and what comes behind it too; small work does not', async () => {
+    const done: string[] = [];
+    const made = later<void>();
+    let room: Promise<void> | undefined = made.promise;
+    workAlone(
+      () => done.push('large'),
+      () => room,
+    );
+    workAlone(() => done.push('behind it'), roomy);
+    await afterTurn();
+    workTogether(() => done.push('small'));
+    await afterTurn();
+    assert.deepEqual(done, ['small']);
+    room = undefined;
+    made.resolve();
+    for (let turn = 0; turn < 3; turn += 1) await afterTurn();
+    assert.deepEqual(done, ['small', 'large', 'behind it']);
+  });
+
+  it('asks again where the room that it waited for is gone, or never came to be', async () => {
+    let asked = 0;
+    const done: string[] = [];
+    workAlone(
+      () => done.push('large'),
+      () => {
+        asked += 1;
+        return asked < 3 ? Promise.reject(new Error('no room')) : undefined;
+      },
+    );
+    for (let turn = 0; turn < 4; turn += 1) await afterTurn();
+    assert.deepEqual([asked, done], [3, ['large']]);
   });
 });

@@ -71,6 +71,7 @@ export function stubServices(overrides: Partial<Services> = {}): Services {
       check: unused,
       checkBatch: unused,
       openApproval: unused,
+      room: () => undefined,
     },
     policy: {
       apply: unused,
