@@ -164,10 +164,13 @@ export class Backlog {
     if (this.#holdsMore(HELD_BATCHES)) return this.#waitForRoom();
   }
 
-  /** Undefined where many events may come; else resolves once they may. Never rejects. */
+  /**
+   * Undefined where many events may come; else resolves once they may, or after the time in which they
+   * would find their place on disk. Never rejects.
+   */
   room(): Promise<void> | undefined {
     if (this.#options.confirm || !this.#holdsMore(ROOMY_BATCHES)) return undefined;
-    return this.#makeRoom(ROOMY_BATCHES);
+    return withinTime(this.#makeRoom(ROOMY_BATCHES), this.#limits.keepAfter, undefined);
   }
 
   /** Sends everything added so far; throws `Unavailable` at the first batch that fails. */

@@ -65,19 +65,19 @@ describe('the backlog of the audit', () => {
   });
 
   describe('asked for room', () => {
-    const made = (confirm: boolean) => {
-      const sent: number[] = [];
+    const made = (confirm: boolean, send?: () => Promise<void>) => {
       const away = { is: false };
       const backlog = new Backlog({
         confirm,
-        send: async (rows) => {
-          await setImmediate();
-          if (away.is) throw new Error('Postgres is away');
-          sent.push(rows.length);
-        },
+        send:
+          send ??
+          (async () => {
+            await setImmediate();
+            if (away.is) throw new Error('Postgres is away');
+          }),
         log,
         metrics: undefined,
-        limits: { batch: 10, delay: 60_000 },
+        limits: { batch: 10, delay: 60_000, keepAfter: 50, closing: 50 },
       });
       const add = (count: number): void => {
         for (let item = 0; item < count; item += 1) {
@@ -90,7 +90,7 @@ describe('the backlog of the audit', () => {
           void backlog.add({ event, at: 0, redactPaths: [] });
         }
       };
-      return { backlog, add, sent, away };
+      return { backlog, add, away };
     };
 
     it('has some while it holds little, and makes some where it holds more', async () => {
@@ -116,6 +116,14 @@ describe('the backlog of the audit', () => {
       away.is = false;
       await backlog.close();
       assert.equal(backlog.pending, 0);
+    });
+
+    it('keeps nobody waiting for long for one that does not answer', async () => {
+      const { backlog, add } = made(false, () => new Promise(() => {}));
+      add(60);
+      await backlog.room();
+      assert.equal(backlog.pending, 60);
+      await backlog.close();
     });
 
     it('has some where each event is waited for anyway', async () => {
