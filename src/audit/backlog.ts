@@ -165,12 +165,13 @@ export class Backlog {
   }
 
   /**
-   * Undefined where many events may come; else resolves once they may, or after the time in which they
-   * would find their place on disk. Never rejects.
+   * Undefined where many events may come; else resolves once those that are sent next are committed, so
+   * that who adds much waits for no more than who adds little goes on adding; or after the time in which
+   * they would find their place on disk. Never rejects.
    */
   room(): Promise<void> | undefined {
     if (this.#options.confirm || !this.#holdsMore(ROOMY_BATCHES)) return undefined;
-    return withinTime(this.#makeRoom(ROOMY_BATCHES), this.#limits.keepAfter, undefined);
+    return withinTime(this.#sendBatch(), this.#limits.keepAfter, false).then(() => undefined);
   }
 
   /** Sends everything added so far; throws `Unavailable` at the first batch that fails. */
@@ -224,14 +225,14 @@ export class Backlog {
    */
   #waitForRoom(): Promise<void> {
     // One for all: those who wait may be thousands.
-    this.#room ??= this.#makeRoom(HELD_BATCHES).finally(() => {
+    this.#room ??= this.#makeRoom().finally(() => {
       this.#room = undefined;
     });
     return this.#room;
   }
 
-  async #makeRoom(batches: number): Promise<void> {
-    while (this.#holdsMore(batches)) {
+  async #makeRoom(): Promise<void> {
+    while (this.#holdsMore(HELD_BATCHES)) {
       if (!(await this.#sendBatch())) return;
     }
   }

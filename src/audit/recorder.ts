@@ -23,8 +23,9 @@ export interface AuditRecorder {
    */
   record(event: AuditEvent): Eventual<void>;
   /**
-   * Undefined where as many events as one request can make may come; else resolves once they may. Who asks
-   * first is not slowed down in the middle, holding what it has done so far.
+   * Undefined where as many events as one request can make may come; else resolves, within half a second,
+   * once some of those that wait are written. Who asks first is hardly slowed down in the middle, holding
+   * what it has done so far.
    */
   room(): Promise<void> | undefined;
   /** False where decisions are not stored: nobody need make an event of one. */

@@ -4,6 +4,7 @@ import { connectDatabase, type Database } from '../platform/database.js';
 import { startEmbeddedPostgres } from '../platform/embedded-postgres/embedded-postgres.js';
 import { createLogger } from '../platform/log.js';
 import { migrateDown, migrateUp } from '../platform/migrate.js';
+import { startFailure } from './failure.js';
 import { createScreen, type Screen } from './screen.js';
 import { type PrintOptions, withJson } from './server-command.js';
 import type { Surroundings } from './surroundings.js';
@@ -65,6 +66,8 @@ async function connected<Result>(
   const connection = connectDatabase(url, { max: 1, queryTimeout: MIGRATION_TIMEOUT });
   try {
     return await work(connection.database);
+  } catch (error) {
+    throw startFailure(error);
   } finally {
     await connection.close();
   }

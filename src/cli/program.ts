@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { SettingsError } from '../errors.js';
 import { CommandFailed, EXIT } from './exit-codes.js';
+import { messageOf } from './failure.js';
 import { createScreen } from './screen.js';
 import type { Surroundings } from './surroundings.js';
 import { versionOf } from './version.js';
@@ -56,12 +57,4 @@ function showError(error: unknown, surroundings: Surroundings, json: boolean): n
   if (message !== '') screen.note(`error: ${message}`);
   if (error instanceof CommandFailed) return error.exitCode;
   return error instanceof SettingsError ? EXIT.usage : EXIT.failed;
-}
-
-/** An error of several, such as every address of a host that refused, has no message of its own. */
-function messageOf(error: unknown): string {
-  if (error instanceof AggregateError && error.message === '') {
-    return [...new Set(error.errors.map(messageOf))].join('; ');
-  }
-  return error instanceof Error ? error.message : String(error);
 }

@@ -3,6 +3,7 @@ import { InvalidBundle } from '../errors.js';
 import { loadConfig } from '../platform/config.js';
 import { pathsBelow, refuseFaults } from './bundle-source.js';
 import { CommandFailed } from './exit-codes.js';
+import { startFailure } from './failure.js';
 import { createScreen } from './screen.js';
 import type { Surroundings } from './surroundings.js';
 
@@ -15,7 +16,7 @@ export function addServe(program: Command, surroundings: Surroundings): void {
     .action(async ({ watch = false }: { watch?: boolean }) => {
       const { env, cwd, serve } = surroundings;
       const exitCode = await serve({ env, cwd, watch }).catch((error: unknown) => {
-        throw error instanceof InvalidBundle ? refused(error, surroundings) : error;
+        throw error instanceof InvalidBundle ? refused(error, surroundings) : startFailure(error);
       });
       if (exitCode !== 0) throw new CommandFailed(exitCode);
     });

@@ -103,7 +103,7 @@ export function createCheckService(parts: CheckServiceParts): CheckService {
       const parsed = parseCheckBody(body);
       const question = authorizeQuestion(caller, parsed, meta);
       const answer = (stores: Stores): Eventual<Answer> =>
-        whenHere(untilRevision(current, caller, parsed.min_revision), () =>
+        whenHere(untilRevision(current, caller, { revision: parsed.min_revision, clock }), () =>
           timed(readPolicy(question, current.snapshot), stores),
         );
       const { idempotencyKey: key } = meta;
@@ -116,7 +116,7 @@ export function createCheckService(parts: CheckServiceParts): CheckService {
       const batch = parseBatchBody(body);
       refuseManyOpenings(batch);
       const answer = (): Eventual<BatchAnswer> =>
-        whenHere(untilRevision(current, caller, batch.min_revision), () =>
+        whenHere(untilRevision(current, caller, { revision: batch.min_revision, clock }), () =>
           batchOf(caller, batch, meta),
         );
       const { idempotencyKey: key } = meta;
@@ -130,7 +130,7 @@ export function createCheckService(parts: CheckServiceParts): CheckService {
     async openApproval(caller, body, meta) {
       const parsed = parseCheckBody(body);
       const question = authorizeQuestion(caller, { ...parsed, approval: 'request' }, meta);
-      await untilRevision(current, caller, parsed.min_revision);
+      await untilRevision(current, caller, { revision: parsed.min_revision, clock });
       return openApproval(question, approvals, (asked, finder) =>
         timed(readPolicy(asked, current.snapshot), { ...stores, approvals: finder }),
       );

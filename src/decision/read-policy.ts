@@ -2,6 +2,7 @@ import type { EngineAnswer } from '../engine/engine.js';
 import { RevisionUnavailable, Unavailable } from '../errors.js';
 import { authenticateAgain } from '../identity/authenticate.js';
 import type { Caller } from '../identity/caller.js';
+import type { Clock } from '../platform/clock.js';
 import type { Eventual } from '../platform/eventual.js';
 import type { CurrentPolicy } from '../policy/current-policy.js';
 import type { Snapshot } from '../policy/snapshot.js';
@@ -63,29 +64,30 @@ function askCasbin(check: Check, policy: Snapshot): EngineAnswer {
  *
  * @throws Unavailable where Postgres has not confirmed the policy for too long; RevisionUnavailable
  *   where the revision does not come in time; Unauthenticated where the caller's key
- *   was revoked meanwhile: that may be the very change that was waited for
+ *   was revoked meanwhile, or expired: that may be the very change that was waited for
  */
 export function untilRevision(
   current: CurrentPolicy,
   caller: Caller,
-  revision = 0,
+  { revision = 0, clock }: { readonly revision?: number | undefined; readonly clock: Clock },
 ): Eventual<void> {
   if (!current.isFresh()) {
     throw new Unavailable('the policy was not confirmed for too long: Postgres does not answer');
   }
   if (current.snapshot.revision >= revision) return;
-  return waitForRevision(current, caller, revision);
+  return waitForRevision(current, caller, revision, clock);
 }
 
 async function waitForRevision(
   current: CurrentPolicy,
   caller: Caller,
   revision: number,
+  clock: Clock,
 ): Promise<void> {
   if ((await current.waitFor(revision, REVISION_WAIT)) === undefined) {
     throw new RevisionUnavailable(
       `revision ${revision} is not here yet; this server is at ${current.snapshot.revision}`,
     );
   }
-  authenticateAgain(caller, current.snapshot.keys);
+  authenticateAgain(caller, current.snapshot.keys, clock.now());
 }

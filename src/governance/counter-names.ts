@@ -1,8 +1,12 @@
+import { sha256Hex } from '../platform/json.js';
 import type { Check } from '../vocabulary.js';
 import type { Limit, RateLimitRule } from './governance-rule.js';
 
 /** Names held at most; then all are forgotten. */
 const MAX_HELD = 32_768;
+
+/** Characters of a name at most: ids come from requests, and a counter is held as long as it counts. */
+const MAX_NAME = 512;
 
 type ById = Map<string, string>;
 type ByType = Map<string, ById>;
@@ -28,6 +32,7 @@ export class CounterNames {
     const known = this.#held.get(limit)?.get(tenant)?.get(type)?.get(id);
     if (known !== undefined) return known;
     const name = nameFor(rule, limit, tenant, type, id);
+    if (type.length + id.length > MAX_NAME) return name;
     if (this.#size >= MAX_HELD) {
       this.#held.clear();
       this.#size = 0;
@@ -40,11 +45,15 @@ export class CounterNames {
   }
 }
 
-/** The lines before the last hold no newline, so that no id can be made to look like two. */
+/**
+ * The lines before the last hold no newline, so that no id can be made to look like two. A long name goes
+ * by its hash, in one line.
+ */
 function nameFor(rule: RateLimitRule, { per }: Limit, tenant: string, type: string, id: string) {
   const { key } = rule.rate;
   const start = `${rule.id}\n${per}\n${tenant}\n${key}`;
-  return key === 'tenant' ? start : `${start}\n${type}\n${id}`;
+  const name = key === 'tenant' ? start : `${start}\n${type}\n${id}`;
+  return name.length > MAX_NAME ? sha256Hex(name) : name;
 }
 
 function opened<Key, Content>(map: Map<Key, Content>, key: Key, make: () => Content): Content {

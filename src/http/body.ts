@@ -1,6 +1,6 @@
 import { isAscii, isUtf8 } from 'node:buffer';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { InvalidRequest, PayloadTooLarge, UnsupportedMediaType } from '../errors.js';
+import { InvalidRequest, PayloadTooLarge, Unavailable, UnsupportedMediaType } from '../errors.js';
 import { isPlainJson, plainJsonFaults } from '../platform/json.js';
 import type { JsonObject } from '../vocabulary.js';
 import { type RoomFor, workAlone, workTogether } from './together.js';
@@ -65,9 +65,7 @@ export function readJsonObject(
     return;
   }
   if (request.headers.expect?.toLowerCase() === '100-continue') response.writeContinue();
-  const work =
-    items === undefined ? workTogether : (settle: () => void) => workAlone(settle, items.room);
-  readBytes(request, { limit, isKept: largeAbove !== undefined, work }, (bytes) => {
+  readBytes(request, { limit, isKept: largeAbove !== undefined, items }, (bytes) => {
     let body: JsonObject;
     try {
       const { pieces, size } = bytes();
@@ -122,17 +120,16 @@ interface ReadTerms {
   readonly limit: number;
   /** Whether they may be handed over to a thread. */
   readonly isKept: boolean;
-  /** Has what is done with them done in its turn. */
-  work(settle: () => void): void;
+  readonly items: ItemTerms | undefined;
 }
 
 /**
- * `settle` is called once, in its turn; what it is given answers the bytes, or throws why they are not
- * all there.
+ * `settle` is called once, in its turn, unless the caller has gone by then; what it is given answers the
+ * bytes, or throws why there are none.
  */
 function readBytes(
   request: IncomingMessage,
-  { limit, isKept, work }: ReadTerms,
+  { limit, isKept, items }: ReadTerms,
   settle: (bytes: () => Bytes) => void,
 ): void {
   const pieces: Uint8Array<ArrayBuffer>[] = [];
@@ -141,7 +138,10 @@ function readBytes(
   const settleOnce = (bytes: () => Bytes): void => {
     if (settled) return;
     settled = true;
-    work(() => settle(bytes));
+    const isWanted = (): boolean => !request.socket.destroyed;
+    const work = (): void => settle(bytes);
+    if (items === undefined) workTogether(work);
+    else if (!workAlone({ size, room: items.room, isWanted, work })) settle(refuseWaiting);
   };
   // They are not taken off again: a request closes soon after it ends, and that is less work.
   request.on('data', (chunk: Buffer) => {
@@ -165,6 +165,10 @@ function readBytes(
       throw new InvalidRequest('the body ended before it was complete');
     });
   });
+}
+
+function refuseWaiting(): never {
+  throw new Unavailable('too many batches wait for their turn; try again');
 }
 
 function tooLarge(limit: number): PayloadTooLarge {

@@ -58,10 +58,9 @@ function serveGuarded(
   if (terms === undefined) {
     return handle(callOf(exchange, params, { caller, query, body: undefined }));
   }
-  // A key may be revoked while the body is on its way.
+  // A key may be revoked, or expire, while the body is on its way, or waits for its turn.
   const authenticateStill = (): void => {
-    const { keys: latest } = services.current.snapshot;
-    if (latest !== keys) authenticateAgain(caller, latest);
+    authenticateAgain(caller, services.current.snapshot.keys, services.clock.now());
   };
   readJsonObject(request, response, terms, {
     read: (body) =>

@@ -3,13 +3,24 @@ import type { ServerResponse } from 'node:http';
 /** As many requests, and as many answers, wait for each other at most: the first waits for the rest. */
 const AT_MOST = 32;
 
-interface LargeWork {
+/** Bytes of large requests that wait for their turn at most. */
+const WAITING_BYTES = 64 * 1024 * 1024;
+
+/**
+ * Undefined where there is room for what a request leaves behind; else resolves, before long, when it may
+ * begin all the same.
+ */
+export type RoomFor = () => Promise<void> | undefined;
+
+/** A request of many parts that waits for its turn. */
+export interface LargeWork {
+  /** Bytes that it holds until then. */
+  readonly size: number;
   readonly room: RoomFor;
+  /** Whether its caller is still there. */
+  isWanted(): boolean;
   work(): void;
 }
-
-/** Undefined where there is room for what a request leaves behind; else resolves once there is. */
-export type RoomFor = () => Promise<void> | undefined;
 
 interface Leaving {
   readonly response: ServerResponse;
@@ -19,6 +30,8 @@ interface Leaving {
 
 let arrived: (() => void)[] = [];
 let large: LargeWork[] = [];
+/** Whether one of them has its turn, waits for room, or is due. */
+let isOnLarge = false;
 let leaving: Leaving[] = [];
 let isDue = false;
 /** Whether all that was made to leave is about to. */
@@ -36,23 +49,39 @@ export function workTogether(work: () => void): void {
 }
 
 /**
- * Works on a request of many parts in a turn of its own, as soon as there is room: what the one before it
- * took is garbage by then, small ones come in between, and one that would only wait is bytes until then.
+ * Works on a request of many parts in a turn of its own, once there is room: what the one before it took is
+ * garbage by then, small ones come in between, and one that would only wait is bytes until then. One that
+ * nobody wants any more is forgotten. False where too much waits already.
  */
-export function workAlone(work: () => void, room: RoomFor): void {
-  if (large.push({ work, room }) === 1) setImmediate(workOnLarge);
+export function workAlone(next: LargeWork): boolean {
+  large = large.filter((waiting) => waiting.isWanted());
+  const waiting = large.reduce((bytes, { size }) => bytes + size, 0);
+  if (waiting + next.size > WAITING_BYTES) return false;
+  large.push(next);
+  if (!isOnLarge) setImmediate(workOnLarge);
+  isOnLarge = true;
+  return true;
 }
 
 function workOnLarge(): void {
-  const [first, ...others] = large;
-  const room = first?.room();
-  if (room !== undefined) {
-    void room.finally(() => setImmediate(workOnLarge)).catch(() => undefined);
-    return;
-  }
-  large = others;
-  if (large.length > 0) setImmediate(workOnLarge);
+  const room = nextLarge()?.room();
+  // Asked once: whoever adds little may go on filling the room for ever.
+  if (room === undefined) workOnOne();
+  else void room.catch(() => undefined).then(() => setImmediate(workOnOne));
+}
+
+function workOnOne(): void {
+  const first = nextLarge();
+  large.shift();
+  isOnLarge = large.length > 0;
+  if (isOnLarge) setImmediate(workOnLarge);
   first?.work();
+}
+
+/** The one that has waited longest, and is still wanted. */
+function nextLarge(): LargeWork | undefined {
+  large = large.filter((waiting) => waiting.isWanted());
+  return large[0];
 }
 
 /**

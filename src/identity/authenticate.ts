@@ -29,9 +29,12 @@ export function authenticate(
   return key.caller;
 }
 
-/** Whoever waited since `authenticate` may have lost the key: throws `Unauthenticated` where so. */
-export function authenticateAgain(caller: Caller, keys: KeyRing): void {
-  if (!keys.holds(caller)) throw unauthenticated();
+/**
+ * Whoever waited since `authenticate` may have lost the key, or it has expired by `now` (milliseconds):
+ * throws `Unauthenticated` where so.
+ */
+export function authenticateAgain(caller: Caller, keys: KeyRing, now: number): void {
+  if (!keys.holds(caller, now)) throw unauthenticated();
 }
 
 function unauthenticated(): Unauthenticated {

@@ -16,8 +16,8 @@ export interface StoredKey {
 export interface KeyRing {
   /** By the SHA-256 of the key, in lower-case hex. Keys that have expired are still found. */
   find(hash: string): StoredKey | undefined;
-  /** Whether the caller's key is among them still. */
-  holds(caller: Caller): boolean;
+  /** Whether the caller's key is among them still, and good at `now` (milliseconds). */
+  holds(caller: Caller, now: number): boolean;
 }
 
 /** A ring without keys: nobody is anybody. */
@@ -26,15 +26,15 @@ export const emptyKeyRing: KeyRing = Object.freeze({ find: () => undefined, hold
 /** Reads all keys that were not revoked, in one statement. */
 export async function loadKeyRing(database: Database | DatabaseTransaction): Promise<KeyRing> {
   const keys = new Map<string, StoredKey>();
-  const callers = new Set<string>();
+  const goodUntil = new Map<string, number>();
   for (const row of await liveKeys(database)) {
     const key = storedKey(row);
     keys.set(row.hash.toString('hex'), key);
-    callers.add(key.caller.id);
+    goodUntil.set(key.caller.id, key.expiresAt ?? Number.POSITIVE_INFINITY);
   }
   return Object.freeze({
     find: (hash: string) => keys.get(hash),
-    holds: ({ id }: Caller) => callers.has(id),
+    holds: ({ id }: Caller, now: number) => now < (goodUntil.get(id) ?? Number.NEGATIVE_INFINITY),
   });
 }
 

@@ -137,7 +137,7 @@ export const SETTINGS = Type.Object({
   }),
   COUNTERSIGN_LIMITS_ON_REDIS_LOSS: oneOf(['local', 'deny', 'allow'], {
     description:
-      'What becomes of checks with a `rate-limit` rule while the Redis of `REDIS_URL` is away. `local`: each server counts for itself, its share of what was left of each limit when Redis was last heard, and tells Redis when it is back; a count may be passed by what servers had not heard of each other. `deny`: they are answered with 503, so that none is passed. `allow`: they are not counted. While Redis is only late they are answered with 503, with `allow` not counted.',
+      'What becomes of checks with a `rate-limit` rule while the Redis of `REDIS_URL` is away. `local`: each server counts for itself, its share of what was left of each limit when Redis was last heard, and tells Redis when it is back; a count may be passed by what servers had not heard of each other. `deny`: they are answered with 503, so that none is passed unless Redis comes back without what it had counted. `allow`: they are not counted. While Redis is only late they are answered with 503, with `allow` not counted.',
     default: 'local',
   }),
   COUNTERSIGN_POLICY_MAX_STALENESS: setting({

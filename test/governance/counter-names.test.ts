@@ -72,4 +72,17 @@ describe('the names of counters', () => {
     }
     assert.equal(nameIn(names, rule, check('acme', 'u0')), 'few\nhour\nacme\nsubject\nuser\nu0');
   });
+
+  it('are short, and differ, where ids are long', () => {
+    const names = new CounterNames();
+    const rule = ruleBy('subject');
+    const ids = ['a', 'b'].map((end) => 'x'.repeat(100_000) + end);
+    const all = ids.map((id) => nameIn(names, rule, check('acme', id)));
+    assert.equal(new Set(all).size, 2);
+    for (const name of all) assert.ok(name.length <= 512, `${name.length} characters`);
+    assert.deepEqual(
+      ids.map((id) => nameIn(names, rule, check('acme', id))),
+      all,
+    );
+  });
 });

@@ -106,8 +106,8 @@ describe('the short way to an answer', () => {
       assert.equal((await ask(key, WRITE)).status, 401);
     });
 
-    it('refuses a key that is revoked while the body is on its way', async () => {
-      const { id, key } = await server.key(['service'], { tenant: 'acme' });
+    /** The status of a check whose key has lost its force, by `meanwhile`, once it was let through the door. */
+    const statusAfter = async (key: string, meanwhile: () => Promise<void>): Promise<unknown> => {
       const body = JSON.stringify(WRITE);
       const asked = request(server.url + SHORT, {
         method: 'POST',
@@ -123,17 +123,35 @@ describe('the short way to an answer', () => {
       asked.flushHeaders();
       // Whoever is told to go on was let through the door.
       await once(asked, 'continue');
-      assert.equal((await server.call('DELETE', `/v1/keys/${id}`)).status, 200);
+      await meanwhile();
       asked.end(body);
       const [response] = (await answered) as [IncomingMessage];
-      assert.equal(response.statusCode, 401);
       response.resume();
+      return response.statusCode;
+    };
+    const shortKey = async (milliseconds: number): Promise<string> => {
+      const expires_at = new Date(server.now + milliseconds).toISOString();
+      const body = { name: 'short', tenant: 'acme', roles: ['service'], expires_at };
+      return (await server.call<{ key: string }>('POST', '/v1/keys', { body })).body.key;
+    };
+
+    it('refuses a key that is revoked while the body is on its way', async () => {
+      const { id, key } = await server.key(['service'], { tenant: 'acme' });
+      const status = await statusAfter(key, async () => {
+        assert.equal((await server.call('DELETE', `/v1/keys/${id}`)).status, 200);
+      });
+      assert.equal(status, 401);
+    });
+
+    it('refuses a key that expires while the body is on its way', async () => {
+      const key = await shortKey(60_000);
+      const inTime = async () => void (server.now += 59_999);
+      assert.equal(await statusAfter(key, inTime), 200);
+      assert.equal(await statusAfter(key, async () => void (server.now += 1)), 401);
     });
 
     it('refuses a key from the millisecond at which it expires', async () => {
-      const expires_at = new Date(server.now + 60_000).toISOString();
-      const body = { name: 'short', tenant: 'acme', roles: ['service'], expires_at };
-      const { key } = (await server.call<{ key: string }>('POST', '/v1/keys', { body })).body;
+      const key = await shortKey(60_000);
       server.now += 59_999;
       assert.equal((await ask(key, WRITE)).status, 200);
       server.now += 1;

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { createServer, type Server } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { later } from '../../src/platform/later.js';
-import { endTogether, workAlone, workTogether } from '../../src/http/together.js';
+import { endTogether, type LargeWork, workAlone, workTogether } from '../../src/http/together.js';
 
 /** More than leave at once. */
 const MANY = 100;
@@ -118,15 +118,27 @@ describe('work that is done together', () => {
 });
 
 describe('work that is done alone', () => {
-  const roomy = () => undefined;
+  const done: string[] = [];
+  const MEGABYTE = 1024 * 1024;
+  /** A request that is done when it has said its name. */
+  const large = (name: string, terms: Partial<LargeWork> = {}): LargeWork => ({
+    size: 1,
+    room: () => undefined,
+    isWanted: () => true,
+    work: () => void done.push(name),
+    ...terms,
+  });
+  beforeEach(() => {
+    done.length = 0;
+  });
 
   it('has a turn of its own, in its order, what came of the one before it included', async () => {
-    const done: string[] = [];
     for (const each of ['first', 'second', 'third']) {
-      workAlone(() => {
+      const work = (): void => {
         done.push(each);
         void Promise.resolve().then(() => done.push(`after ${each}`));
-      }, roomy);
+      };
+      assert.equal(workAlone(large(each, { work })), true);
     }
     assert.deepEqual(done, []);
     for (const expected of [2, 4, 6]) {
@@ -138,35 +150,57 @@ describe('work that is done alone', () => {
   });
 
   it('waits for room, and what comes behind it too; small work does not', async () => {
-    const done: string[] = [];
     const made = later<void>();
-    let room: Promise<void> | undefined = made.promise;
-    workAlone(
-      () => done.push('large'),
-      () => room,
-    );
-    workAlone(() => done.push('behind it'), roomy);
+    workAlone(large('large', { room: () => made.promise }));
+    workAlone(large('behind it'));
     await afterTurn();
     workTogether(() => done.push('small'));
     await afterTurn();
     assert.deepEqual(done, ['small']);
-    room = undefined;
     made.resolve();
     for (let turn = 0; turn < 3; turn += 1) await afterTurn();
     assert.deepEqual(done, ['small', 'large', 'behind it']);
   });
 
-  it('asks again where the room that it waited for is gone, or never came to be', async () => {
+  it('waits once only, whoever has taken the room meanwhile, and where there comes to be none', async () => {
     let asked = 0;
-    const done: string[] = [];
-    workAlone(
-      () => done.push('large'),
-      () => {
-        asked += 1;
-        return asked < 3 ? Promise.reject(new Error('no room')) : undefined;
-      },
-    );
+    const room = async (): Promise<void> => {
+      asked += 1;
+      if (asked === 2) throw new Error('no room');
+    };
+    workAlone(large('first', { room }));
+    workAlone(large('second', { room }));
+    for (let turn = 0; turn < 6; turn += 1) await afterTurn();
+    assert.deepEqual([asked, done], [2, ['first', 'second']]);
+  });
+
+  it('is forgotten, and needs no room, where nobody wants it any more', async () => {
+    const made = later<void>();
+    let gone = false;
+    workAlone(large('waits', { room: () => made.promise }));
+    const isWanted = () => !gone;
+    workAlone(large('gone', { isWanted, room: () => assert.fail('asked for room') }));
+    workAlone(large('stays'));
+    await afterTurn();
+    gone = true;
+    made.resolve();
     for (let turn = 0; turn < 4; turn += 1) await afterTurn();
-    assert.deepEqual([asked, done], [3, ['large']]);
+    assert.deepEqual(done, ['waits', 'stays']);
+  });
+
+  it('is refused where too much waits, until that is done or its callers have gone', async () => {
+    const made = later<void>();
+    let gone = false;
+    workAlone(large('waits', { room: () => made.promise, size: 0 }));
+    for (let count = 0; count < 64; count += 1) {
+      const isWanted = () => !gone;
+      assert.equal(workAlone(large(`${count}`, { size: MEGABYTE, isWanted })), true);
+    }
+    assert.equal(workAlone(large('too much')), false);
+    gone = true;
+    assert.equal(workAlone(large('fits')), true);
+    made.resolve();
+    for (let turn = 0; turn < 4; turn += 1) await afterTurn();
+    assert.deepEqual(done, ['waits', 'fits']);
   });
 });
