@@ -152,4 +152,10 @@ describe('docker-compose.yml', () => {
     assert.equal(command[command.indexOf('--maxmemory-policy') + 1], 'noeviction');
     assert.ok(command.includes('--maxmemory'), 'bounded');
   });
+
+  it('has Redis keep its counters over a restart', () => {
+    const { command = [], volumes } = redis;
+    assert.equal(command[command.indexOf('--appendonly') + 1], 'yes');
+    assert.deepEqual(volumes, ['redis-data:/data']);
+  });
 });
