@@ -20,6 +20,11 @@ export class CounterNames {
   readonly #held = new Map<Limit, ByTenant>();
   #size = 0;
 
+  /** How many names are held. */
+  get size(): number {
+    return this.#size;
+  }
+
   /** The name of the counter of a limit, one of the rule's, for a check. */
   nameOf(rule: RateLimitRule, limit: Limit, check: Check): string {
     const { key } = rule.rate;

@@ -59,6 +59,17 @@ describe('a start that fails', () => {
     }
   });
 
+  it('says so where each address of a host refuses', async () => {
+    const refusals = ['::1', '127.0.0.1'].map((address) =>
+      Object.assign(new Error(`connect ECONNREFUSED ${address}:1`), { syscall: 'connect' }),
+    );
+    const all = Object.assign(new AggregateError(refusals), { code: 'ECONNREFUSED' });
+    assert.equal(
+      await saidOf(() => Promise.reject(all)),
+      'error: connect ECONNREFUSED ::1:1; connect ECONNREFUSED 127.0.0.1:1: no Postgres listens there; start it, or correct `DATABASE_URL`\n',
+    );
+  });
+
   it('says so where there is no such database', async () => {
     const said = await saidOf(asking((url) => Object.assign(url, { pathname: '/none_such' })));
     assert.match(said, /"none_such" does not exist: make it, or correct `DATABASE_URL`\n$/);

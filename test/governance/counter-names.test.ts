@@ -73,12 +73,13 @@ describe('the names of counters', () => {
     assert.equal(nameIn(names, rule, check('acme', 'u0')), 'few\nhour\nacme\nsubject\nuser\nu0');
   });
 
-  it('are short, and differ, where ids are long', () => {
+  it('are short, differ, and are not held, where ids are long', () => {
     const names = new CounterNames();
     const rule = ruleBy('subject');
     const ids = ['a', 'b'].map((end) => 'x'.repeat(100_000) + end);
     const all = ids.map((id) => nameIn(names, rule, check('acme', id)));
     assert.equal(new Set(all).size, 2);
+    assert.equal(names.size, 0);
     for (const name of all) assert.ok(name.length <= 512, `${name.length} characters`);
     assert.deepEqual(
       ids.map((id) => nameIn(names, rule, check('acme', id))),
