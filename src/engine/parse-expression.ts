@@ -14,6 +14,8 @@ const MAX_LENGTH = 8192;
 /** Deepest nesting of parentheses, calls, lists and unary operators. */
 const MAX_DEPTH = 50;
 const MAX_OPERATORS = 500;
+/** Words that jsep reads as values wherever they stand, so that `.true` reads a member `undefined`. */
+const WORDS_OF_VALUES = new Set(['true', 'false', 'null', 'this']);
 /** A token reference is one for Casbin only after one of these, or at the start. */
 const BEFORE_TOKEN = /[()\s|&,=!><+\-*/]/;
 
@@ -180,7 +182,8 @@ class Parser {
       return { kind: 'literal', value: null, at: token.at };
     }
     const after = this.#peek();
-    if (isSign(after, '(')) {
+    // jsep reads `this` as a value in every place; a call of it is refused as any name that is not known.
+    if (isSign(after, '(') && name !== 'this') {
       this.#next += 1;
       return { kind: 'call', name, args: this.#arguments(')'), at: token.at };
     }
@@ -201,7 +204,7 @@ class Parser {
     const names: string[] = [];
     while (isSign(this.#peek(), '.')) {
       this.#next += 1;
-      names.push(this.#memberName());
+      names.push(this.#memberName(names.length));
     }
     const after = this.#peek();
     if (isSign(after, '(')) {
@@ -217,7 +220,7 @@ class Parser {
     return { kind: 'token', of, name, members, at: token.at };
   }
 
-  #memberName(): string {
+  #memberName(depth: number): string {
     const token = this.#peek();
     const dot = this.#tokens[this.#next - 1];
     const owner = this.#tokens[this.#next - 2];
@@ -225,7 +228,8 @@ class Parser {
       throw new ExpressionError(token.at, 'a name must follow the `.` at once');
     }
     // node-casbin refuses these names, and more that merely end or begin so, when it evaluates.
-    if (!isReadableName(token.value)) {
+    // The first name is no word by itself: Casbin makes `r_true` of `r.true`.
+    if (!isReadableName(token.value) || (depth > 0 && WORDS_OF_VALUES.has(token.value))) {
       throw new ExpressionError(token.at, `the member \`${token.value}\` cannot be read`);
     }
     this.#next += 1;

@@ -143,6 +143,8 @@ const piece = fc.constantFrom(
   '/',
   '\t',
   'r.a.constructor',
+  '.null',
+  '.this',
   "['x', 'y']",
   " in ('x', 'y')",
   " in ['x', 'y']",
@@ -257,6 +259,7 @@ describe('the expression parser', () => {
       '(keyMatch)(r.a, p.a)',
       'this',
       'this.constructor',
+      'this()',
       'process.exit()',
       'globalThis',
       'r',
@@ -288,6 +291,18 @@ describe('the expression parser', () => {
     ]) {
       assert.notEqual(faultOf(text), 'accepted', text);
       assert.notEqual(faultOf(text, 'rule value'), 'accepted', text);
+    }
+  });
+
+  it('refuses members that jsep reads as values, which would be looked up as `undefined`', () => {
+    for (const word of ['true', 'false', 'null', 'this']) {
+      for (const place of ['matcher', 'rule value'] as const) {
+        const refusal = `6: the member \`${word}\` cannot be read`;
+        assert.equal(faultOf(`r.sub.${word}`, place), refusal);
+        assert.equal(faultOf(`r.sub.${word}.x == 1`, place), refusal);
+        assert.equal(faultOf(`r.${word} == p.${word}`, place), 'accepted');
+        assert.equal(faultOf(`r.sub.${word}s`, place), 'accepted');
+      }
     }
   });
 
