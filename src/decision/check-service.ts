@@ -16,6 +16,7 @@ import type { Reading } from './evaluation.js';
 import { type Claim, idempotently } from './idempotency.js';
 import { openApproval, type RequestedApproval } from './open-approval.js';
 import { readPolicy, untilRevision } from './read-policy.js';
+import { RecentChecks } from './recent-checks.js';
 import { type Ledger, recordingLater, spendAndAudit } from './steps/spend-and-audit.js';
 
 /** Counts and times decisions. */
@@ -47,10 +48,10 @@ export interface CallMeta extends Origin {
  */
 export interface CheckService {
   /**
-   * `POST /check`. Throws `InvalidRequest`, `Forbidden`, `Unavailable`, `RevisionUnavailable`,
-   * `IdempotencyKeyReused`, `Conflict`.
+   * `POST /check`, `body` the text that was sent. Throws `InvalidRequest`, `Forbidden`, `Unavailable`,
+   * `RevisionUnavailable`, `IdempotencyKeyReused`, `Conflict`.
    */
-  check(caller: Caller, body: unknown, meta: CallMeta): Eventual<Answer>;
+  check(caller: Caller, body: string, meta: CallMeta): Eventual<Answer>;
   /** `POST /check/batch`: an item's fault stands in its place and spoils nothing else. */
   checkBatch(caller: Caller, body: unknown, meta: CallMeta): Eventual<BatchAnswer>;
   /** Undefined where a batch may begin; else resolves once what it records has room. */
@@ -66,6 +67,7 @@ export interface CheckService {
 export function createCheckService(parts: CheckServiceParts): CheckService {
   const { current, approvals, limiter, clock, metrics, database } = parts;
   readySchemas();
+  const recent = new RecentChecks();
 
   const storesWith = (ledger: Ledger, claim?: Claim): Stores => ({
     clock,
@@ -100,15 +102,16 @@ export function createCheckService(parts: CheckServiceParts): CheckService {
 
   return {
     check(caller, body, meta) {
-      const parsed = parseCheckBody(body);
-      const question = authorizeQuestion(caller, parsed, meta);
+      const asked = recent.asked(body);
+      const { min_revision: revision } = asked.body;
+      const question = authorizeQuestion(caller, asked.body, meta);
       const answer = (stores: Stores): Eventual<Answer> =>
-        whenHere(untilRevision(current, caller, { revision: parsed.min_revision, clock }), () =>
-          timed(readPolicy(question, current.snapshot), stores),
+        whenHere(untilRevision(current, caller, { revision, clock }), () =>
+          timed(recent.read(asked, question, current.snapshot), stores),
         );
       const { idempotencyKey: key } = meta;
       if (key === undefined) return answer(stores);
-      const call = { caller: caller.id, key, path: '/check', body: parsed as JsonObject };
+      const call = { caller: caller.id, key, path: '/check', body: asked.body as JsonObject };
       return idempotently(database, call, async (claim) => answer(storesWith(parts, claim)));
     },
 

@@ -1,7 +1,7 @@
 import { isAscii, isUtf8 } from 'node:buffer';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { InvalidRequest, PayloadTooLarge, Unavailable, UnsupportedMediaType } from '../errors.js';
-import { isPlainJson, plainJsonFaults } from '../platform/json.js';
+import { parsePlainObject } from '../platform/json.js';
 import type { JsonObject } from '../vocabulary.js';
 import { type RoomFor, workAlone, workTogether } from './together.js';
 
@@ -22,6 +22,8 @@ export interface BodyTerms {
   readonly limit: number;
   /** Whether a request without a body counts as `{}`. */
   readonly optional?: boolean;
+  /** Whether it is handed on as the text that it is. */
+  readonly asText?: boolean;
   /** For a body that is many requests in one. */
   readonly items?: ItemTerms | undefined;
   /** Bytes above which a body is handed on as it came; none unless given. */
@@ -35,26 +37,26 @@ const JSON_TYPE = /^application\/json\s*(?:;\s*charset\s*=\s*(?:"utf-8"|utf-8)\s
 
 /** Who waits for a body: told once, of the body or of why there is none. */
 export interface BodyReader {
-  read(body: JsonObject): void;
+  read(body: JsonObject | string): void;
   /** Told of a large body, in pieces that are nobody else's. */
   readLarge(pieces: readonly Uint8Array<ArrayBuffer>[]): void;
   fail(error: unknown): void;
 }
 
 /**
- * Reads the body of a request as a plain JSON object. Where `optional`, a request without a body
- * counts as `{}`. Fails with `PayloadTooLarge`, `UnsupportedMediaType` or `InvalidRequest`; the limit
+ * Reads the body of a request as a plain JSON object, or as text. Where `optional`, a request without
+ * a body counts as `{}`. Fails with `PayloadTooLarge`, `UnsupportedMediaType` or `InvalidRequest`; the limit
  * is held against the bytes that arrive, whatever the headers say. Without promises: a body comes
  * with its request, and every check waits for one.
  */
-export function readJsonObject(
+export function readBody(
   request: IncomingMessage,
   response: ServerResponse,
-  { limit, optional = false, items, largeAbove }: BodyTerms,
+  { limit, optional = false, asText = false, items, largeAbove }: BodyTerms,
   reader: BodyReader,
 ): void {
   if (optional && !hasBody(request)) {
-    reader.read({});
+    reader.read(asText ? '' : {});
     return;
   }
   try {
@@ -66,14 +68,16 @@ export function readJsonObject(
   }
   if (request.headers.expect?.toLowerCase() === '100-continue') response.writeContinue();
   readBytes(request, { limit, isKept: largeAbove !== undefined, items }, (bytes) => {
-    let body: JsonObject;
+    let body: JsonObject | string;
     try {
       const { pieces, size } = bytes();
       if (largeAbove !== undefined && size > largeAbove) {
         reader.readLarge(pieces);
         return;
       }
-      body = optional && size === 0 ? {} : parseJsonObject(joined(pieces), items?.member);
+      const text = textOf(joined(pieces));
+      if (asText) body = text;
+      else body = optional && size === 0 ? {} : parsePlainObject(text, items?.member);
     } catch (error) {
       reader.fail(error);
       return;
@@ -175,32 +179,8 @@ function tooLarge(limit: number): PayloadTooLarge {
   return new PayloadTooLarge(`the body may be ${limit / 1024 / 1024} MiB at most here`);
 }
 
-/**
- * The plain JSON object that the bytes are; the member `items` is for the caller to look through.
- *
- * @throws InvalidRequest
- */
-export function parseJsonObject(bytes: Buffer, items?: string): JsonObject {
-  const text = textOf(bytes);
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    throw new InvalidRequest('the body is not valid JSON');
-  }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw new InvalidRequest('the body must be a JSON object');
-  }
-  const held = items === undefined ? value : { ...value, [items]: null };
-  if (!isPlainJson(held)) {
-    throw new InvalidRequest('the body holds what is refused', plainJsonFaults(held));
-  }
-  // The checks above are what makes this true.
-  return value as JsonObject;
-}
-
-/** Most bodies are ASCII alone, which is copied where UTF-8 would be decoded. */
-function textOf(bytes: Buffer): string {
+/** Most bodies are ASCII alone, which is copied where UTF-8 would be decoded. @throws InvalidRequest */
+export function textOf(bytes: Buffer): string {
   if (isAscii(bytes)) return bytes.toString('latin1');
   if (!isUtf8(bytes)) throw new InvalidRequest('the body is not valid UTF-8');
   return bytes.toString('utf8');

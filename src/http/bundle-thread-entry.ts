@@ -7,7 +7,8 @@ import { stepBack } from '../platform/step-back.js';
 import { createPolicyService } from '../policy/policy-service.js';
 import { emptySnapshot } from '../policy/snapshot.js';
 import { loadShippedModels } from '../policy/shipped-models.js';
-import { parseJsonObject } from './body.js';
+import { parsePlainObject } from '../platform/json.js';
+import { textOf } from './body.js';
 import type { BundleCall, BundleThreadData, BundleThreadMessage } from './bundle-call.js';
 import { bundleRoutes } from './bundles.js';
 import { answerable, logFailure, problemHeaders, problemOf } from './problem.js';
@@ -50,7 +51,7 @@ async function answerOf(database: Database, call: BundleCall): Promise<ThreadAns
     const routes = await routesOn(database);
     const route = routes.find((each) => each.method === method && each.path === path);
     if (route === undefined) throw new TypeError(`there is no route ${method} ${path}`);
-    const sent = body === undefined ? {} : parseJsonObject(Buffer.concat(body));
+    const sent = body === undefined ? {} : parsePlainObject(textOf(Buffer.concat(body)));
     const answer = await route.handle({
       requestId,
       ip: undefined,

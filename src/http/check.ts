@@ -96,7 +96,7 @@ export function checkRoutes({ checks }: Pick<Services, 'checks'>): Route[] {
       summary: 'May this subject do this action on this resource?',
       hot: true,
       body: CheckBody,
-      bodyUnchecked: true,
+      bodyAsText: true,
       idempotent: true,
       answers: {
         200: { description: 'The decision.', schema: Decision, headers: RATE_LIMIT_HEADERS },

@@ -91,6 +91,7 @@ export interface RouteBody {
   /** Bytes. */
   readonly limit: number;
   readonly optional: boolean;
+  readonly asText: boolean;
   /** Bytes above which `handleLarge` answers. */
   readonly largeAbove?: number | undefined;
   readonly parse: (body: unknown) => unknown;
@@ -119,7 +120,8 @@ export interface PublicRoute extends RouteBase {
 
 export type Route = GuardedRoute | PublicRoute;
 
-interface GuardedTerms<Query extends TObject, Body extends TSchema> extends RouteDocs {
+interface GuardedTerms<Query extends TObject, Body extends TSchema, AsText extends boolean>
+  extends RouteDocs {
   readonly method: Method;
   readonly path: string;
   readonly permission?: Permission;
@@ -135,9 +137,13 @@ interface GuardedTerms<Query extends TObject, Body extends TSchema> extends Rout
   readonly bodyOptional?: boolean;
   /** Whether the handler holds the body against its schema itself. */
   readonly bodyUnchecked?: boolean;
+  /** Whether the handler reads the text of the body itself. */
+  readonly bodyAsText?: AsText;
   /** For a body that is many requests in one. */
   readonly items?: ItemTerms;
-  readonly handle: (call: Call<Static<Query>, Static<Body>>) => Eventual<Answer>;
+  readonly handle: (
+    call: Call<Static<Query>, AsText extends true ? string : Static<Body>>,
+  ) => Eventual<Answer>;
   /** What answers a body of more than so many bytes, elsewhere. */
   readonly large?:
     | { readonly above: number; readonly handle: (call: LargeCall) => Promise<Answer> }
@@ -151,9 +157,11 @@ const noQuery = {
 } as unknown as TObject;
 
 /** Declares a route that needs a credential; its schemas are compiled here, once. */
-export function guardedRoute<Query extends TObject, Body extends TSchema>(
-  terms: GuardedTerms<Query, Body>,
-): GuardedRoute {
+export function guardedRoute<
+  Query extends TObject,
+  Body extends TSchema,
+  AsText extends boolean = false,
+>(terms: GuardedTerms<Query, Body, AsText>): GuardedRoute {
   const { permission, unbound = false, hot = false, query = noQuery, handle } = terms;
   const { answerTime = hot ? undefined : ANSWER_TIME } = terms;
   return {
@@ -166,8 +174,8 @@ export function guardedRoute<Query extends TObject, Body extends TSchema>(
     query,
     queryFaults: compileSchema(query),
     body: bodyOf(terms),
-    // `serve` hands over only what these very schemas passed.
-    handle: (call) => handle(call as Call<Static<Query>, Static<Body>>),
+    // `serve` hands over what these very schemas passed, or what the handler reads itself.
+    handle: (call) => handle(call as Parameters<typeof handle>[0]),
     handleLarge: terms.large?.handle,
   };
 }
@@ -198,6 +206,7 @@ function bodyOf({
   bodyLimit = BODY_LIMIT,
   bodyOptional = false,
   bodyUnchecked = false,
+  bodyAsText = false,
   items,
   large,
 }: {
@@ -205,13 +214,21 @@ function bodyOf({
   bodyLimit?: number;
   bodyOptional?: boolean;
   bodyUnchecked?: boolean;
+  bodyAsText?: boolean;
   items?: ItemTerms | undefined;
   large?: { readonly above: number } | undefined;
 }): GuardedRoute['body'] {
   if (body === undefined) return undefined;
   const largeAbove = large?.above;
-  const terms = { schema: body, limit: bodyLimit, optional: bodyOptional, items, largeAbove };
-  if (bodyUnchecked) return { ...terms, parse: (value) => value };
+  const terms = {
+    schema: body,
+    limit: bodyLimit,
+    optional: bodyOptional,
+    asText: bodyAsText,
+    items,
+    largeAbove,
+  };
+  if (bodyUnchecked || bodyAsText) return { ...terms, parse: (value) => value };
   const faultsOf = compileSchema(body);
   const parse = (value: unknown): unknown => {
     const faults = faultsOf(value);

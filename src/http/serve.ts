@@ -3,7 +3,7 @@ import { authenticate, authenticateAgain } from '../identity/authenticate.js';
 import type { Caller } from '../identity/caller.js';
 import { requirePermission } from '../identity/permissions.js';
 import { answerError, sendAnswer } from './answer.js';
-import { readJsonObject } from './body.js';
+import { readBody } from './body.js';
 import type { Exchange } from './exchange.js';
 import { holdsControl } from './fields.js';
 import { parseQuery } from './query.js';
@@ -62,7 +62,7 @@ function serveGuarded(
   const authenticateStill = (): void => {
     authenticateAgain(caller, services.current.snapshot.keys, services.clock.now());
   };
-  readJsonObject(request, response, terms, {
+  readBody(request, response, terms, {
     read: (body) =>
       answerWith(exchange, services, () => {
         authenticateStill();

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import canonicalize from 'canonicalize';
-import type { FieldFault } from '../errors.js';
-import type { JsonValue } from '../vocabulary.js';
+import { type FieldFault, InvalidRequest } from '../errors.js';
+import type { JsonObject, JsonValue } from '../vocabulary.js';
 
 /** Objects and arrays in a request may lie this deep in each other. */
 export const MAX_DEPTH = 32;
@@ -68,6 +68,29 @@ export function isPlainJson(value: unknown, depth = 0): boolean {
     if (!isPlainJson(Reflect.get(value, member), depth + 1)) return false;
   }
   return true;
+}
+
+/**
+ * The plain JSON object that a text is; what is in the member `apart` is for the caller to look through.
+ *
+ * @throws InvalidRequest
+ */
+export function parsePlainObject(text: string, apart?: string): JsonObject {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw new InvalidRequest('the body is not valid JSON');
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new InvalidRequest('the body must be a JSON object');
+  }
+  const held = apart === undefined ? value : { ...value, [apart]: null };
+  if (!isPlainJson(held)) {
+    throw new InvalidRequest('the body holds what is refused', plainJsonFaults(held));
+  }
+  // The checks above are what makes this true.
+  return value as JsonObject;
 }
 
 function isPlainText(text: string): boolean {

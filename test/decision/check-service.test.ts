@@ -47,7 +47,7 @@ describe('the check service', () => {
   after(() => world.close());
 
   const ask = async (body: object, who = service): Promise<AnswerBody> =>
-    (await world.checks.check(who, { tenant: 'acme', ...body }, META)).body;
+    (await world.checks.check(who, JSON.stringify({ tenant: 'acme', ...body }), META)).body;
   const deploy = (id: string, more: object = {}) => ({
     subject: 'alice',
     action: 'deploy',
@@ -163,7 +163,7 @@ describe('the check service', () => {
       world.now += 3_600_000 * 2;
       await approve('key');
       const meta = { ...META, idempotencyKey: 'k-1' };
-      const body = { tenant: 'acme', ...deploy('key') };
+      const body = JSON.stringify({ tenant: 'acme', ...deploy('key') });
       const first = await world.checks.check(service, body, meta);
       assert.equal(first.body.reason, 'granted');
       assert.deepEqual(await world.checks.check(service, body, meta), first);
@@ -199,9 +199,12 @@ describe('the check service', () => {
     });
 
     it('takes the tenant from the credential, and asks for it where there is none', async () => {
-      const bound = await world.checks.check(service, status, META);
+      const bound = await world.checks.check(service, JSON.stringify(status), META);
       assert.equal(bound.body.allowed, true);
-      await assert.rejects(async () => world.checks.check(caller(), status, META), InvalidRequest);
+      await assert.rejects(
+        async () => world.checks.check(caller(), JSON.stringify(status), META),
+        InvalidRequest,
+      );
     });
 
     it('needs a subject', async () => {

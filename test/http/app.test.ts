@@ -5,6 +5,7 @@ import { NotFound } from '../../src/errors.js';
 import { createApp } from '../../src/http/app.js';
 import { allRoutes } from '../../src/http/routes.js';
 import type { Services } from '../../src/http/services.js';
+import { parsePlainObject } from '../../src/platform/json.js';
 import { sendRaw } from '../support/raw-http.js';
 import { DECIDED, memoryLog, STUB_KEY, stubServices } from '../support/stub-services.js';
 
@@ -34,7 +35,11 @@ describe('the HTTP server', () => {
     services = stubServices({
       log,
       checks: {
-        check: () => answerCheck() as never,
+        check: (_caller, body) => {
+          // The service is given the text, and reads it with this.
+          parsePlainObject(body);
+          return answerCheck() as never;
+        },
         checkBatch: () => answerCheck() as never,
         openApproval: () => answerCheck() as never,
         room: () => undefined,
@@ -58,8 +63,10 @@ describe('the HTTP server', () => {
 
   const call = (path: string, init: RequestInit = {}): Promise<Response> =>
     fetch(`http://127.0.0.1:${port}${path}`, init);
+  const post = (path: string, body: string | Buffer, headers: Record<string, string> = {}) =>
+    call(path, { method: 'POST', body, headers: { ...JSON_HEADERS, ...headers } });
   const postCheck = (body: string | Buffer, headers: Record<string, string> = {}) =>
-    call('/check', { method: 'POST', body, headers: { ...JSON_HEADERS, ...headers } });
+    post('/check', body, headers);
 
   async function problem(response: Response, status: number, code: string): Promise<Problem> {
     const text = await response.text();
@@ -258,9 +265,11 @@ describe('the HTTP server', () => {
       ['NUL', '{"context":{"a":"\\u0000"}}'],
       ['a number beyond doubles', '{"context":{"a":1e999}}'],
     ] as const) {
-      it(`are refused: ${name}`, async () => {
-        await problem(await postCheck(body), 400, 'invalid_request');
-      });
+      for (const path of ['/check', '/check/batch', '/v1/approvals']) {
+        it(`are refused by ${path}: ${name}`, async () => {
+          await problem(await post(path, body), 400, 'invalid_request');
+        });
+      }
     }
 
     it('name the place of what is refused', async () => {
