@@ -33,7 +33,7 @@ process.on('message', (job: LoadJob) => {
 });
 
 function run({ target, connections, seconds }: LoadJob): Promise<LoadResult> {
-  const requests = target.bodies.map((body): Request => {
+  const requests = bodiesOf(target, seconds).map((body): Request => {
     return { method: 'POST', path: target.path, headers: target.headers, body };
   });
   const latencies = createHistogram();
@@ -74,6 +74,19 @@ function run({ target, connections, seconds }: LoadJob): Promise<LoadResult> {
       if (first === 0) first = last;
       latencies.record(Math.max(1, Math.round(milliseconds * 1_000)));
     });
+  });
+}
+
+/** Requests a second that no server here answers more of, each with a body that is a new one. */
+const MOST_NEW = 40_000;
+
+let renumbered = 0;
+
+function bodiesOf({ bodies, renumber }: Target, seconds: number): readonly string[] {
+  if (renumber === undefined) return bodies;
+  return Array.from({ length: Math.ceil(MOST_NEW * seconds) }, (_, index) => {
+    renumbered += 1;
+    return (bodies[index % bodies.length] ?? '').replace(renumber, String(1_000_000 + renumbered));
   });
 }
 

@@ -45,6 +45,9 @@ const KINDS = ['document', 'report', 'invoice', 'ticket', 'dashboard', 'build'] 
 /** A comment long enough for the workload's `require-comment` rule. */
 const COMMENT = 'CHG-1234 the monthly review of what was read';
 
+/** The number of the change in it: with another, it is another check, which is answered alike. */
+export const CHANGE_NUMBER = '1234';
+
 /**
  * RBAC with tenants as a real customer base has it: tenants of 1,000 rules, of which a third are
  * permissions of 50 roles (patterns, resource groups, a few denials), the rest the roles' inheritance

@@ -1,3 +1,5 @@
+import { CHANGE_NUMBER } from '../workloads.js';
+
 /** A server under measurement, in a process of its own. */
 export interface Peer {
   readonly name: string;
@@ -15,8 +17,16 @@ export interface Target {
   readonly headers: Readonly<Record<string, string>>;
   /** The connections share them out and send each in turn, over and over. */
   readonly bodies: readonly string[];
+  /** A number that stands in each body, and becomes another in each request: none is sent twice. */
+  readonly renumber?: string;
   /** Stands in every good answer, once for each decision. */
   readonly expect: string;
   /** Decisions that one request asks for. */
   readonly decisions: number;
+}
+
+/** The same server, asked no check twice; it is stopped as the one that was given. */
+export function everNew(peer: Peer): Peer {
+  const target = { ...peer.target, renumber: CHANGE_NUMBER };
+  return { ...peer, name: `${peer.name}, no check twice`, target, stop: async () => undefined };
 }

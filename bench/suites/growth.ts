@@ -1,5 +1,6 @@
 import { comparison, figuresOf, loadInTurn, QUICK, STEADY } from '../http-rounds.js';
 import { startCountersign } from '../servers/countersign.js';
+import { everNew } from '../servers/peer.js';
 import { rbacWorkload } from '../workloads.js';
 import type { Suite } from './suite.js';
 
@@ -16,11 +17,13 @@ export const growth: Suite = {
       const server = await startCountersign({ workload, audit: 'off', checkout });
       return { ...server, name: `${size.toLocaleString('en')} rules` };
     };
-    const peers = [await start(rules), await start(1_000)] as const;
-    const [many, few] = await loadInTurn(peers, quick ? QUICK : STEADY);
+    const [ofMany, ofFew] = [await start(rules), await start(1_000)];
+    const peers = [ofMany, ofFew, everNew(ofMany), everNew(ofFew)] as const;
+    const [many, few, manyNew, fewNew] = await loadInTurn(peers, quick ? QUICK : STEADY);
     return {
       figures: [
         ...comparison(many, few, { rate: { atLeast: 0.9 } }),
+        ...comparison(manyNew, fewNew, {}),
         ...figuresOf(few),
         ...figuresOf(many),
       ],

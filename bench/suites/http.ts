@@ -1,6 +1,7 @@
 import { comparison, figuresOf, loadInTurn, QUICK, STEADY } from '../http-rounds.js';
 import { startBare } from '../servers/bare.js';
 import { startCountersign } from '../servers/countersign.js';
+import { everNew } from '../servers/peer.js';
 import { rbacWorkload } from '../workloads.js';
 import type { Suite } from './suite.js';
 
@@ -15,12 +16,15 @@ export const http: Suite = {
       checkout,
     });
     const bare = await startBare(off.target);
-    const [ofOff, ofBare] = await loadInTurn([off, bare], quick ? QUICK : STEADY);
+    const peers = [off, bare, everNew(off), everNew(bare)] as const;
+    const [ofOff, ofBare, ofNew, ofBareNew] = await loadInTurn(peers, quick ? QUICK : STEADY);
     return {
       figures: [
         ...figuresOf(ofBare),
         ...figuresOf(ofOff),
         ...comparison(ofOff, ofBare, { rate: { atLeast: 0.7 }, p99: { atMost: 3 } }),
+        ...comparison(ofNew, ofBareNew, {}),
+        ...figuresOf(ofNew),
       ],
       notes: [`${rules.toLocaleString('en')} rules`],
     };
