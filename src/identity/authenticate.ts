@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import { Unauthenticated } from '../errors.js';
 import type { Caller } from './caller.js';
-import type { KeyRing } from './key-ring.js';
+import { isGood, type KeyRing } from './key-ring.js';
 
 /** Longer credentials are none of ours; nothing is computed for them. */
 const MAX_LENGTH = 8_192;
@@ -23,9 +23,7 @@ export function authenticate(
 ): Caller {
   const credential = bearerOf(authorization);
   const key = credential === undefined ? undefined : keys.find(credentialHash(credential));
-  if (key === undefined || (key.expiresAt !== undefined && key.expiresAt <= now)) {
-    throw unauthenticated();
-  }
+  if (key === undefined || !isGood(key, now)) throw unauthenticated();
   return key.caller;
 }
 

@@ -1,18 +1,27 @@
-import type { Database, DatabaseTransaction } from '../platform/database.js';
+import { LRUCache } from 'lru-cache';
+import { newestPlace } from '../platform/change-tail.js';
+import type { Database } from '../platform/database.js';
+import { takeTurns } from '../platform/turns.js';
 import type { Caller } from './caller.js';
-import { liveKeys, type LiveKeyRow, ROOT_KEY_ID } from './key-store.js';
+import {
+  type ChangedKey,
+  eachLiveKey,
+  type HeldKey,
+  type HeldKeyRow,
+  keysChangedAfter,
+  ROOT_KEY_ID,
+} from './key-store.js';
 import { isSystemRole } from './system-roles.js';
 
 /** A key that has not been revoked, as requests are answered by it. */
 export interface StoredKey {
-  readonly id: string;
   /** Who calls with it. */
   readonly caller: Caller;
   /** Milliseconds since the epoch from which it is no longer good; undefined: never. */
   readonly expiresAt: number | undefined;
 }
 
-/** The keys of one revision, found by what they are stored as; never changed. */
+/** The keys that were not revoked, found by what they are stored as. */
 export interface KeyRing {
   /** By the SHA-256 of the key, in lower-case hex. Keys that have expired are still found. */
   find(hash: string): StoredKey | undefined;
@@ -23,33 +32,124 @@ export interface KeyRing {
 /** A ring without keys: nobody is anybody. */
 export const emptyKeyRing: KeyRing = Object.freeze({ find: () => undefined, holds: () => false });
 
-/** Reads all keys that were not revoked, in one statement. */
-export async function loadKeyRing(database: Database | DatabaseTransaction): Promise<KeyRing> {
-  const keys = new Map<string, StoredKey>();
-  const goodUntil = new Map<string, number>();
-  for (const row of await liveKeys(database)) {
-    const key = storedKey(row);
-    keys.set(row.hash.toString('hex'), key);
-    goodUntil.set(key.caller.id, key.expiresAt ?? Number.POSITIVE_INFINITY);
+/** Keys that are remembered as their callers came with them, at most. */
+const MAX_REMEMBERED = 10_000;
+
+/** Changed keys that are taken one by one; of more, all are read anew. */
+const MAX_CHANGED = 1_000;
+
+/**
+ * All live keys of an installation, as few bytes of each as will do: a server must know every key to
+ * answer while Postgres is away, and few of them are used. Who calls with one is made of that the first
+ * time, and remembered until the key changes. Expiry is looked at each time, by whoever asks.
+ */
+export class LiveKeys implements KeyRing {
+  /** The lines by hash, and the hashes by the id of the caller. */
+  readonly #lines = new Map<string, string>();
+  readonly #hashes = new Map<string, string>();
+  readonly #remembered = new LRUCache<string, StoredKey>({ max: MAX_REMEMBERED });
+  #revision: number;
+
+  /** Empty, as of a revision. */
+  constructor(revision = 0) {
+    this.#revision = revision;
   }
-  return Object.freeze({
-    find: (hash: string) => keys.get(hash),
-    holds: ({ id }: Caller, now: number) => now < (goodUntil.get(id) ?? Number.NEGATIVE_INFINITY),
+
+  /** The newest revision whose change of a key is in it for certain. */
+  get revision(): number {
+    return this.#revision;
+  }
+
+  get size(): number {
+    return this.#hashes.size;
+  }
+
+  /** How many are remembered. */
+  get remembered(): number {
+    return this.#remembered.size;
+  }
+
+  find(hash: string): StoredKey | undefined {
+    const known = this.#remembered.get(hash);
+    if (known !== undefined) return known;
+    const line = this.#lines.get(hash);
+    if (line === undefined) return undefined;
+    const key = storedKey(JSON.parse(line) as HeldKey);
+    this.#remembered.set(hash, key);
+    return key;
+  }
+
+  holds(caller: Caller, now: number): boolean {
+    const hash = this.#hashes.get(caller.id);
+    const key = hash === undefined ? undefined : this.find(hash);
+    return key !== undefined && isGood(key, now);
+  }
+
+  /** Takes a key that is not in it. */
+  add({ id, hash, line }: HeldKeyRow): void {
+    this.#lines.set(hash, line);
+    this.#hashes.set(callerId(id), hash);
+  }
+
+  /** Takes changes, all in this turn. */
+  take(changes: readonly ChangedKey[]): void {
+    for (const { id, live, revision } of changes) {
+      this.#remove(id);
+      if (live !== undefined) this.add({ id, ...live });
+      this.#revision = Math.max(this.#revision, revision);
+    }
+  }
+
+  /** By the id: the root key has another hash when it is replaced. */
+  #remove(id: string): void {
+    const hash = this.#hashes.get(callerId(id));
+    if (hash === undefined) return;
+    this.#hashes.delete(callerId(id));
+    this.#lines.delete(hash);
+    this.#remembered.delete(hash);
+  }
+}
+
+/** Whether a key is good at `now` (milliseconds), as far as time goes. */
+export function isGood({ expiresAt }: StoredKey, now: number): boolean {
+  return expiresAt === undefined || now < expiresAt;
+}
+
+/** Reads all keys that were not revoked, in short turns of the event loop. */
+export async function loadKeys(database: Database, signal?: AbortSignal): Promise<LiveKeys> {
+  return database.transaction().execute(async (transaction) => {
+    const { revision } = await newestPlace(transaction);
+    const keys = new LiveKeys(revision);
+    await eachLiveKey(transaction, (key) => keys.add(key), { turns: takeTurns(), signal });
+    return keys;
   });
 }
 
-function storedKey(row: LiveKeyRow): StoredKey {
+/** The keys as they are now: the same object, with what changed since; another where that is much. */
+export async function followKeys(
+  database: Database,
+  keys: LiveKeys,
+  signal?: AbortSignal,
+): Promise<LiveKeys> {
+  const changes = await keysChangedAfter(database, keys.revision, MAX_CHANGED);
+  if (changes === undefined) return loadKeys(database, signal);
+  keys.take(changes);
+  return keys;
+}
+
+function storedKey([id, tenant, user, person, roles, expiresAt]: HeldKey): StoredKey {
   const caller: Caller = {
-    id: row.id === ROOT_KEY_ID ? row.id : `key:${row.id}`,
-    tenant: row.tenant ?? undefined,
-    user: row.user_id ?? undefined,
-    person: row.person,
+    id: callerId(id),
+    tenant: tenant ?? undefined,
+    user: user ?? undefined,
+    person,
     // A role of a later version, left behind by a rollback, gives nothing.
-    systemRoles: Object.freeze(row.roles.filter(isSystemRole)),
+    systemRoles: Object.freeze(roles.filter(isSystemRole)),
   };
-  return Object.freeze({
-    id: row.id,
-    caller: Object.freeze(caller),
-    expiresAt: row.expires_at?.getTime(),
-  });
+  return Object.freeze({ caller: Object.freeze(caller), expiresAt: expiresAt ?? undefined });
+}
+
+/** What a caller with the key of this id is called. */
+function callerId(id: string): string {
+  return id === ROOT_KEY_ID ? id : `key:${id}`;
 }

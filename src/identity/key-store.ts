@@ -1,5 +1,6 @@
 import { type Selectable, sql } from 'kysely';
 import type { Database, DatabaseTransaction } from '../platform/database.js';
+import { type Streaming, streamRows } from '../platform/stream-rows.js';
 
 /** The id of the root key: the only one that is not made through the API. */
 export const ROOT_KEY_ID = 'root';
@@ -26,11 +27,28 @@ export type KeyRow = Selectable<Tables['api_keys']>;
 /** What is known of a key besides its secret. */
 export type KeyDetails = Omit<KeyRow, 'hash'>;
 
-/** What a request is answered by. */
-export type LiveKeyRow = Pick<
-  KeyRow,
-  'id' | 'hash' | 'tenant' | 'user_id' | 'person' | 'roles' | 'expires_at'
->;
+/** What of a live key a server holds: text, as there may be many. */
+export interface HeldKeyRow {
+  readonly id: string;
+  /** The SHA-256 of the key, in lower-case hex. */
+  readonly hash: string;
+  /** The `HeldKey` of it as JSON. */
+  readonly line: string;
+}
+
+/** The id, the tenant, the user, the person, the roles and the end of a key, in milliseconds since the epoch. */
+export type HeldKey = readonly [
+  id: string,
+  tenant: string | null,
+  user: string | null,
+  person: string,
+  roles: readonly string[],
+  expiresAt: number | null,
+];
+
+const HASH = sql<string>`encode(hash, 'hex')`;
+const LINE = sql<string>`json_build_array(
+  api_keys.id, tenant, user_id, person, roles, floor(extract(epoch FROM expires_at) * 1000))::text`;
 
 const DETAILS = [
   'id',
@@ -45,14 +63,56 @@ const DETAILS = [
   'revoked_at',
 ] as const;
 
-/** Every key that was not revoked. */
-export async function liveKeys(database: Database | DatabaseTransaction): Promise<LiveKeyRow[]> {
-  return database
-    .withTables<Tables>()
-    .selectFrom('api_keys')
-    .select(['id', 'hash', 'tenant', 'user_id', 'person', 'roles', 'expires_at'])
-    .where('revoked_at', 'is', null)
-    .execute();
+/** Hands over every key that was not revoked, in short turns of the event loop. */
+export async function eachLiveKey(
+  transaction: DatabaseTransaction,
+  take: (key: HeldKeyRow) => void,
+  streaming: Streaming,
+): Promise<void> {
+  const keys = sql<HeldKeyRow>`
+    SELECT api_keys.id, ${HASH} AS hash, ${LINE} AS line FROM api_keys WHERE revoked_at IS NULL`;
+  await streamRows(transaction, keys, take, streaming);
+}
+
+/** A key that was changed: as it is now, `live` undefined where it is live no more. */
+export interface ChangedKey {
+  readonly id: string;
+  readonly live: Pick<HeldKeyRow, 'hash' | 'line'> | undefined;
+  /** Of the newest change of it. */
+  readonly revision: number;
+}
+
+/**
+ * The keys that were changed after a revision; undefined where those are more than `limit`, or the log
+ * does not name them all.
+ */
+export async function keysChangedAfter(
+  database: Database,
+  revision: number,
+  limit: number,
+): Promise<readonly ChangedKey[] | undefined> {
+  const { rows } = await sql<{
+    id: string | null;
+    revision: string;
+    hash: string | null;
+    line: string | null;
+  }>`
+    SELECT changed.id, changed.revision, ${HASH} AS hash, ${LINE} AS line
+    FROM (
+      SELECT detail->>'key' AS id, max(revision) AS revision FROM change_log
+      WHERE revision > ${revision} AND kind LIKE 'key.%'
+      GROUP BY detail->>'key' LIMIT ${limit + 1}
+    ) AS changed LEFT JOIN api_keys ON api_keys.id = changed.id AND revoked_at IS NULL`.execute(
+    database,
+  );
+  if (rows.length > limit) return undefined;
+  const changed: ChangedKey[] = [];
+  for (const { id, revision, hash, line } of rows) {
+    if (id === null) return undefined;
+    const live = hash === null || line === null ? undefined : { hash, line };
+    changed.push({ id, revision: Number(revision), live });
+  }
+  return changed;
 }
 
 /** Adds a key; the time of making is the database's. */

@@ -1,5 +1,5 @@
 import type { MatcherPart } from '../engine/engine.js';
-import { type KeyRing, loadKeyRing } from '../identity/key-ring.js';
+import { followKeys, LiveKeys, loadKeys } from '../identity/key-ring.js';
 import { type ChangeHead, headsAfter, LOG_START, type LogPlace } from '../platform/change-tail.js';
 import { type Clock, systemClock } from '../platform/clock.js';
 import type { Database } from '../platform/database.js';
@@ -110,7 +110,8 @@ interface Look {
  * current, and the next one after the building takes it up.
  */
 class PolicyHolder implements CurrentPolicy {
-  snapshot: Snapshot = emptySnapshot;
+  #keys = new LiveKeys();
+  snapshot: Snapshot = { ...emptySnapshot, keys: this.#keys };
   confirmedAt = 0;
   readonly #options: CurrentPolicyOptions;
   readonly #clock: Clock;
@@ -119,8 +120,6 @@ class PolicyHolder implements CurrentPolicy {
   readonly #waiters = new Set<Waiter>();
   readonly #stopping = new AbortController();
   #place: LogPlace = LOG_START;
-  /** The newest revision whose change of keys is in the snapshot for certain. */
-  #keysThrough = 0;
   #looking: Promise<Look> | undefined;
   #nextLook: Promise<Look> | undefined;
   #building: Promise<Look> | undefined;
@@ -213,13 +212,13 @@ class PolicyHolder implements CurrentPolicy {
     const changes = await headsAfter(database, built?.place ?? this.#place, MAX_CHANGES);
     const seen = changes?.at(-1)?.revision ?? built?.place.revision ?? this.#place.revision;
     const keys = await this.#keysAfter(changes, built);
+    this.#keys = keys;
     if (this.#built === built) this.#built = undefined;
     if (built !== undefined && changes !== undefined) {
       this.#swap({ ...built.policy, keys }, built.place);
     } else if (keys !== before.keys) {
       this.#swap({ ...before, keys }, this.#place);
     }
-    this.#keysThrough = changes === undefined ? LOG_START.revision : seen;
     const isFollowed = await this.#follow(changes);
     if (this.snapshot.revision !== before.revision) {
       log.info(named(this.snapshot), 'the policy in force is new');
@@ -230,17 +229,19 @@ class PolicyHolder implements CurrentPolicy {
     return { seen, building: undefined };
   }
 
-  /** The keys, read again where they may have changed. */
+  /** The keys as they are now: changed where the log tells of it, read anew along with the policy. */
   async #keysAfter(
     changes: readonly ChangeHead[] | undefined,
     built: BuiltPolicy | undefined,
-  ): Promise<KeyRing> {
-    const isKnown =
-      built === undefined &&
-      changes?.every(
-        ({ kind, revision }) => !kind.startsWith('key.') || revision <= this.#keysThrough,
-      );
-    return isKnown ? this.snapshot.keys : loadKeyRing(this.#options.database);
+  ): Promise<LiveKeys> {
+    const { database } = this.#options;
+    const { signal } = this.#stopping;
+    if (changes === undefined || built !== undefined) return loadKeys(database, signal);
+    const keys = this.#keys;
+    const isKnown = changes.every(
+      ({ kind, revision }) => !kind.startsWith('key.') || revision <= keys.revision,
+    );
+    return isKnown ? keys : followKeys(database, keys, signal);
   }
 
   /**

@@ -29,7 +29,10 @@ export interface Snapshot {
   readonly engine: Engine;
   readonly governance: GovernanceIndex;
   readonly settings: BundleSettings;
-  /** May be newer than `revision`: a revoked key does not wait for rules that take long to read. */
+  /**
+   * May be newer than `revision`: a revoked key does not wait for rules that take long to read. Changed in
+   * place, in one turn.
+   */
   readonly keys: KeyRing;
 }
 

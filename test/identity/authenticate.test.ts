@@ -23,7 +23,7 @@ function ringOf(key: string, expiresAt?: number): KeyRing & { asked: string[] } 
     asked,
     find: (wanted) => {
       asked.push(wanted);
-      return wanted === hash ? { id: 'key_1', caller, expiresAt } : undefined;
+      return wanted === hash ? { caller, expiresAt } : undefined;
     },
     holds: ({ id }) => id === caller.id,
   };

@@ -5,7 +5,7 @@ import { createAuditRecorder } from '../../src/audit/recorder.js';
 import { Conflict, Forbidden, InvalidRequest, NotFound, SettingsError } from '../../src/errors.js';
 import { authenticate } from '../../src/identity/authenticate.js';
 import type { Caller } from '../../src/identity/caller.js';
-import { loadKeyRing } from '../../src/identity/key-ring.js';
+import { loadKeys } from '../../src/identity/key-ring.js';
 import { installRootKey } from '../../src/identity/install-root-key.js';
 import {
   createKeyService,
@@ -69,7 +69,7 @@ describe('the key service', () => {
   after(() => db.close());
 
   async function callerOf(key: string, now = NOW): Promise<Caller> {
-    return authenticate(`Bearer ${key}`, await loadKeyRing(db.database), now);
+    return authenticate(`Bearer ${key}`, await loadKeys(db.database), now);
   }
 
   async function ids(asking: Caller, tenant?: string): Promise<string[]> {

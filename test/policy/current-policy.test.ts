@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { sql } from 'kysely';
+import { credentialHash } from '../../src/identity/authenticate.js';
+import { installRootKey } from '../../src/identity/install-root-key.js';
 import { commitChange } from '../../src/platform/change-log.js';
 import {
   createCurrentPolicy,
@@ -277,15 +279,20 @@ describe('the policy in force', () => {
   });
 
   it('reads everything again where the database was set back and has gone on since', async () => {
+    const isKnown = (key: string) => other.snapshot.keys.find(credentialHash(key)) !== undefined;
     await add(BOB);
+    await installRootKey(fixture.db.database, 'a root key of before');
     await other.start();
+    assert.ok(isKnown('a root key of before'));
     await fixture.reset();
+    await sql`DELETE FROM api_keys`.execute(fixture.db.database);
     await fixture.service.apply({ files: bundleOf(RULES), actor: 'root' });
     await add(CAROL);
     await touchKeys('key.created');
     await other.catchUp();
     assert.equal(other.snapshot.revision, 3);
     assert.deepEqual([mayWrite('bob'), mayWrite('carol')], ['deny', 'allow']);
+    assert.equal(isKnown('a root key of before'), false);
   });
 
   it('keeps the last good snapshot when reading fails, and recovers', async () => {

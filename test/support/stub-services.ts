@@ -46,7 +46,6 @@ export function stubServices(overrides: Partial<Services> = {}): Services {
     throw new Error('not part of this test');
   };
   const stored: StoredKey = {
-    id: 'stub',
     caller: {
       id: 'key:stub',
       tenant: undefined,
