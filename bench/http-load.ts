@@ -32,7 +32,8 @@ export function startLoadGenerator(connections = CONNECTIONS): LoadGenerator {
   return {
     async load(peer, seconds) {
       const before = processorTime(peer.pid);
-      const job: LoadJob = { target: peer.target, connections, seconds };
+      const { target } = peer;
+      const job: LoadJob = { target, connections: target.connections ?? connections, seconds };
       child.send(job);
       const [result] = (await once(child, 'message')) as [LoadResult];
       if (result.bad > 0) {

@@ -6,7 +6,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { writePart } from './document.js';
-import { profileServer, profileTable, readProfile, summarize } from './profile.js';
+import { profileServer, profileTable, profileWorkers, readProfile, summarize } from './profile.js';
 import {
   describeMachine,
   machineText,
@@ -46,7 +46,8 @@ npm run bench -- http --quick      a first look, in seconds
 npm run bench -- http --checkout DIR --rules 100     the server built in another checkout
 npm run bench -- --write-docs      every suite and a profile, into docs/performance.md too
 npm run bench -- docs FILE.json    an earlier run into docs/performance.md
-npm run bench -- profile           where the processor time goes; --batch 100 for batches, --audit buffered`;
+npm run bench -- profile           where the processor time goes; --batch 100 for batches, --audit buffered
+npm run bench -- profile --workers 2                 where it goes with as many workers, beside one`;
 
 const { values, positionals } = asked(() =>
   parseArgs({
@@ -57,6 +58,7 @@ const { values, positionals } = asked(() =>
       rules: { type: 'string' },
       batch: { type: 'string', default: '1' },
       audit: { type: 'string', default: 'off' },
+      workers: { type: 'string', default: '1' },
       'write-docs': { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
@@ -74,6 +76,7 @@ const options: RunOptions = asked(() => ({
   tell: (message) => void process.stderr.write(`${message}\n`),
 }));
 const checksInRequest = asked(() => count('--batch', values.batch));
+const workerCount = asked(() => count('--workers', values.workers));
 const audit = asked(() => {
   if (values.audit === 'off' || values.audit === 'buffered') return values.audit;
   throw new Error(`\`--audit\` is \`off\` or \`buffered\`, not \`${values.audit}\``);
@@ -94,10 +97,14 @@ const suites = asked(() => {
 });
 
 try {
-  if (first === 'profile') await profile(file);
+  if (first === 'profile' && workerCount > 1) await profileOfWorkers(workerCount);
+  else if (first === 'profile') await profile(file);
   else if (first === 'docs') await document(await readReport(file ?? ''));
   else await runSuites(suites);
-  if (first === undefined && values['write-docs']) await profile(undefined);
+  if (first === undefined && values['write-docs']) {
+    await profile(undefined);
+    await profileOfWorkers(2);
+  }
 } catch (error) {
   fail(error, 1);
 }
@@ -106,10 +113,17 @@ async function profile(from: string | undefined): Promise<void> {
   const summary =
     from === undefined
       ? await profileServer({ ...options, batch: checksInRequest, audit })
-      : summarize(await readProfile(from));
-  const text = profileTable(summary);
+      : summarize([await readProfile(from)]);
+  await printPart('profile', profileTable(summary));
+}
+
+async function profileOfWorkers(workers: number): Promise<void> {
+  await printPart('profile-workers', await profileWorkers(options, workers));
+}
+
+async function printPart(name: string, text: string): Promise<void> {
   print(text);
-  if (values['write-docs']) await writePart('profile', text);
+  if (values['write-docs']) await writePart(name, text);
 }
 
 async function runSuites(suites: readonly Suite[]): Promise<void> {

@@ -19,6 +19,8 @@ export interface Target {
   readonly bodies: readonly string[];
   /** A number that stands in each body, and becomes another in each request: none is sent twice. */
   readonly renumber?: string;
+  /** Connections that are open at once; as many as usual unless given. */
+  readonly connections?: number;
   /** Stands in every good answer, once for each decision. */
   readonly expect: string;
   /** Decisions that one request asks for. */
@@ -27,6 +29,19 @@ export interface Target {
 
 /** The same server, asked no check twice; it is stopped as the one that was given. */
 export function everNew(peer: Peer): Peer {
-  const target = { ...peer.target, renumber: CHANGE_NUMBER };
-  return { ...peer, name: `${peer.name}, no check twice`, target, stop: async () => undefined };
+  return askedOtherwise(peer, 'no check twice', { renumber: CHANGE_NUMBER });
+}
+
+/** The same server, asked over so many connections; it is stopped as the one that was given. */
+export function over(connections: number, peer: Peer): Peer {
+  return askedOtherwise(peer, `${connections} connections`, { connections });
+}
+
+function askedOtherwise(peer: Peer, how: string, target: Partial<Target>): Peer {
+  return {
+    ...peer,
+    name: `${peer.name}, ${how}`,
+    target: { ...peer.target, ...target },
+    stop: async () => undefined,
+  };
 }

@@ -79,7 +79,7 @@ describe('the profile of the benchmarks', () => {
   };
 
   it('gives shares of the time that was not slept, by function and by part', () => {
-    const { functions, parts } = summarize(profile);
+    const { functions, parts } = summarize([profile]);
     assert.deepEqual(functions, [
       { name: 'serve src/http/serve.js:7', share: 0.4 },
       { name: '(program)', share: 0.4 },
@@ -91,8 +91,18 @@ describe('the profile of the benchmarks', () => {
     );
   });
 
+  it('adds up what several processes did', () => {
+    const idle = { ...profile, samples: [1, 4], timeDeltas: [900, 60] };
+    const { parts } = summarize([profile, idle]);
+    assert.deepEqual(parts, [
+      { name: '(program)', share: 0.625 },
+      { name: 'src/http', share: 0.25 },
+      { name: 'pino', share: 0.125 },
+    ]);
+  });
+
   it('looks at a span of time alone where one is given', () => {
-    const { functions } = summarize(profile, { from: 1_070, to: 1_110 });
+    const { functions } = summarize([profile], { from: 1_070, to: 1_110 });
     assert.deepEqual(functions, [
       { name: 'serve src/http/serve.js:7', share: 0.6 },
       { name: 'write pino/dist/x.js:7', share: 0.4 },
