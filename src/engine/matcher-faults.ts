@@ -20,9 +20,19 @@ export function matcherFaults(model: ModelDefinitions): readonly ExpressionFault
  */
 export function matcherWarnings(model: ModelDefinitions): readonly ExpressionFault[] {
   const token = tenantToken(model);
-  if (token === undefined || !usesTenant(model) || alwaysUsesTenant(model)) return [];
-  const message = `the matcher can match without comparing \`r.${token}\` or passing it to \`g\`: a rule of one tenant may decide in another`;
-  return [{ at: 0, message }];
+  if (token === undefined) return [];
+  const warnings: string[] = [];
+  if (usesTenant(model) && !alwaysUsesTenant(model)) {
+    warnings.push(
+      `the matcher can match without comparing \`r.${token}\` or passing it to \`g\`: a rule of one tenant may decide in another`,
+    );
+  }
+  if (model.effect === 'subject-priority') {
+    warnings.push(
+      '`subjectPriority` puts the rules of all tenants in one order: a rule of one tenant may change which rule decides in another',
+    );
+  }
+  return warnings.map((message) => ({ at: 0, message }));
 }
 
 /** The fields of a rule that the matcher evaluates. */

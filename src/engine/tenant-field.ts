@@ -19,9 +19,14 @@ type Matched = Pick<
  * round) in every case in which it matches, and before it comes to anything that could fail. A
  * pattern compares with several tenants, and so does not count; nor does what a rule's own expression
  * says. For a role type of three fields it is the third, where every call passes the tenant there.
+ *
+ * Under `subjectPriority` it is nowhere. node-casbin puts all rules in one order by the ranks of their
+ * subjects; one whose subject has no role ranks neither before nor after any other, and how the rules
+ * around it come to stand depends on it.
  */
 export function tenantFields(model: Matched): ReadonlyMap<string, number> {
   const fields = new Map<string, number>();
+  if (model.effect === 'subject-priority') return fields;
   const isTenant = tenantTest(model);
   if (![...model.requestTokens.keys()].some((name) => isTenant(requestToken(name)))) return fields;
   const certain = certainFields(model);
@@ -31,13 +36,7 @@ export function tenantFields(model: Matched): ReadonlyMap<string, number> {
   );
   if (field !== -1) fields.set('p', field);
   for (const [type, arity] of model.roleTypes) {
-    if (
-      arity === 3 &&
-      keepsToTenant(model.matcher, type, isTenant) &&
-      !ordersOthers(model, field)
-    ) {
-      fields.set(type, 2);
-    }
+    if (arity === 3 && keepsToTenant(model.matcher, type, isTenant)) fields.set(type, 2);
   }
   return fields;
 }
@@ -119,9 +118,4 @@ function keepsToTenant(
   return [...within(expression)]
     .filter((part): part is Call => part.kind === 'call' && part.name === type)
     .every(({ args }) => isTenant(args[2]));
-}
-
-/** `subjectPriority` orders rules by the roles of the tenant in `p.dom`, whatever the matcher compares. */
-function ordersOthers({ effect, policyTokens }: Matched, field: number): boolean {
-  return effect === 'subject-priority' && policyTokens.indexOf('dom') !== field;
 }
