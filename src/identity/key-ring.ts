@@ -1,13 +1,13 @@
 import { LRUCache } from 'lru-cache';
-import { newestPlace } from '../platform/change-tail.js';
+import { LOG_START, type LogPlace, newestPlace } from '../platform/change-tail.js';
 import type { Database } from '../platform/database.js';
 import { takeTurns } from '../platform/turns.js';
 import type { Caller } from './caller.js';
 import {
-  type ChangedKey,
   eachLiveKey,
   type HeldKey,
   type HeldKeyRow,
+  type KeyChanges,
   keysChangedAfter,
   ROOT_KEY_ID,
 } from './key-store.js';
@@ -38,26 +38,29 @@ const MAX_REMEMBERED = 10_000;
 /** Changed keys that are taken one by one; of more, all are read anew. */
 const MAX_CHANGED = 1_000;
 
+/** What the key of a caller is stored as. By its id alone a former root key would pass for the new one. */
+const hashOf = new WeakMap<Caller, string>();
+
 /**
  * All live keys of an installation, as few bytes of each as will do: a server must know every key to
  * answer while Postgres is away, and few of them are used. Who calls with one is made of that the first
  * time, and remembered until the key changes. Expiry is looked at each time, by whoever asks.
  */
 export class LiveKeys implements KeyRing {
-  /** The lines by hash, and the hashes by the id of the caller. */
+  /** The lines by hash, and the hashes by id. */
   readonly #lines = new Map<string, string>();
   readonly #hashes = new Map<string, string>();
   readonly #remembered = new LRUCache<string, StoredKey>({ max: MAX_REMEMBERED });
-  #revision: number;
+  #place: LogPlace;
 
-  /** Empty, as of a revision. */
-  constructor(revision = 0) {
-    this.#revision = revision;
+  /** Empty, as of a place in the change log. */
+  constructor(place: LogPlace = LOG_START) {
+    this.#place = place;
   }
 
-  /** The newest revision whose change of a key is in it for certain. */
-  get revision(): number {
-    return this.#revision;
+  /** The place in the change log up to which all changes of keys are in it for certain. */
+  get place(): LogPlace {
+    return this.#place;
   }
 
   get size(): number {
@@ -75,12 +78,13 @@ export class LiveKeys implements KeyRing {
     const line = this.#lines.get(hash);
     if (line === undefined) return undefined;
     const key = storedKey(JSON.parse(line) as HeldKey);
+    hashOf.set(key.caller, hash);
     this.#remembered.set(hash, key);
     return key;
   }
 
   holds(caller: Caller, now: number): boolean {
-    const hash = this.#hashes.get(caller.id);
+    const hash = hashOf.get(caller);
     const key = hash === undefined ? undefined : this.find(hash);
     return key !== undefined && isGood(key, now);
   }
@@ -88,23 +92,26 @@ export class LiveKeys implements KeyRing {
   /** Takes a key that is not in it. */
   add({ id, hash, line }: HeldKeyRow): void {
     this.#lines.set(hash, line);
-    this.#hashes.set(callerId(id), hash);
+    this.#hashes.set(id, hash);
+  }
+
+  /** Notes that no key has changed up to a place in the change log. */
+  reach({ revision, at }: LogPlace): void {
+    this.#place = { revision, at };
   }
 
   /** Takes changes, all in this turn. */
-  take(changes: readonly ChangedKey[]): void {
-    for (const { id, live, revision } of changes) {
-      this.#remove(id);
-      if (live !== undefined) this.add({ id, ...live });
-      this.#revision = Math.max(this.#revision, revision);
-    }
+  take({ changed, place }: KeyChanges): void {
+    // By their ids: the root key has another hash when it is replaced.
+    for (const { id } of changed) this.#remove(id);
+    for (const { id, live } of changed) if (live !== undefined) this.add({ id, ...live });
+    this.#place = place;
   }
 
-  /** By the id: the root key has another hash when it is replaced. */
   #remove(id: string): void {
-    const hash = this.#hashes.get(callerId(id));
+    const hash = this.#hashes.get(id);
     if (hash === undefined) return;
-    this.#hashes.delete(callerId(id));
+    this.#hashes.delete(id);
     this.#lines.delete(hash);
     this.#remembered.delete(hash);
   }
@@ -118,20 +125,23 @@ export function isGood({ expiresAt }: StoredKey, now: number): boolean {
 /** Reads all keys that were not revoked, in short turns of the event loop. */
 export async function loadKeys(database: Database, signal?: AbortSignal): Promise<LiveKeys> {
   return database.transaction().execute(async (transaction) => {
-    const { revision } = await newestPlace(transaction);
-    const keys = new LiveKeys(revision);
+    // First: what is committed meanwhile is in it or comes after.
+    const keys = new LiveKeys(await newestPlace(transaction));
     await eachLiveKey(transaction, (key) => keys.add(key), { turns: takeTurns(), signal });
     return keys;
   });
 }
 
-/** The keys as they are now: the same object, with what changed since; another where that is much. */
+/**
+ * The keys as they are now: the same object, with what changed since; another, read anew, where that is much
+ * or the log does not tell.
+ */
 export async function followKeys(
   database: Database,
   keys: LiveKeys,
   signal?: AbortSignal,
 ): Promise<LiveKeys> {
-  const changes = await keysChangedAfter(database, keys.revision, MAX_CHANGED);
+  const changes = await keysChangedAfter(database, keys.place, MAX_CHANGED);
   if (changes === undefined) return loadKeys(database, signal);
   keys.take(changes);
   return keys;

@@ -1,4 +1,5 @@
 import { type Selectable, sql } from 'kysely';
+import { isSamePlace, LOG_START, type LogPlace } from '../platform/change-tail.js';
 import type { Database, DatabaseTransaction } from '../platform/database.js';
 import { type Streaming, streamRows } from '../platform/stream-rows.js';
 
@@ -74,45 +75,61 @@ export async function eachLiveKey(
   await streamRows(transaction, keys, take, streaming);
 }
 
-/** A key that was changed: as it is now, `live` undefined where it is live no more. */
+/** A change of a key that the log tells of, and the key as it is now: `live` undefined where it is not. */
 export interface ChangedKey {
   readonly id: string;
   readonly live: Pick<HeldKeyRow, 'hash' | 'line'> | undefined;
-  /** Of the newest change of it. */
-  readonly revision: number;
+}
+
+/** What became of the keys after a place in the change log. */
+export interface KeyChanges {
+  readonly changed: readonly ChangedKey[];
+  /** The newest place of the log. */
+  readonly place: LogPlace;
 }
 
 /**
- * The keys that were changed after a revision; undefined where those are more than `limit`, or the log
- * does not name them all.
+ * The changes of keys after a place in the log, oldest first, all out of one statement. Undefined where they
+ * are more than `limit`, where the log does not name a key, and where it does not lead on from there: the
+ * database was set back.
  */
 export async function keysChangedAfter(
   database: Database,
-  revision: number,
+  place: LogPlace,
   limit: number,
-): Promise<readonly ChangedKey[] | undefined> {
+): Promise<KeyChanges | undefined> {
   const { rows } = await sql<{
-    id: string | null;
     revision: string;
+    at: string;
+    isKey: boolean;
+    id: string | null;
     hash: string | null;
     line: string | null;
   }>`
-    SELECT changed.id, changed.revision, ${HASH} AS hash, ${LINE} AS line
+    SELECT told.revision, told.at, told."isKey", told.id, ${HASH} AS hash, ${LINE} AS line
     FROM (
-      SELECT detail->>'key' AS id, max(revision) AS revision FROM change_log
-      WHERE revision > ${revision} AND kind LIKE 'key.%'
-      GROUP BY detail->>'key' LIMIT ${limit + 1}
-    ) AS changed LEFT JOIN api_keys ON api_keys.id = changed.id AND revoked_at IS NULL`.execute(
-    database,
-  );
-  if (rows.length > limit) return undefined;
+      SELECT revision, extract(epoch FROM at)::text AS at, kind LIKE 'key.%' AS "isKey",
+             detail->>'key' AS id
+      FROM change_log
+      WHERE revision >= ${place.revision} AND (
+        kind LIKE 'key.%' OR revision = ${place.revision}
+        OR revision = (SELECT max(revision) FROM change_log)
+      )
+      ORDER BY revision LIMIT ${limit + 2}
+    ) AS told LEFT JOIN api_keys
+      ON told."isKey" AND api_keys.id = told.id AND revoked_at IS NULL
+    ORDER BY told.revision`.execute(database);
+  const places = rows.map(({ revision, at }): LogPlace => ({ revision: Number(revision), at }));
+  const isAtStart = place.revision === LOG_START.revision;
+  if (!isAtStart && !isSamePlace(places[0], place)) return undefined;
   const changed: ChangedKey[] = [];
-  for (const { id, revision, hash, line } of rows) {
+  for (const { isKey, id, hash, line } of rows) {
+    if (!isKey) continue;
     if (id === null) return undefined;
-    const live = hash === null || line === null ? undefined : { hash, line };
-    changed.push({ id, revision: Number(revision), live });
+    changed.push({ id, live: hash === null || line === null ? undefined : { hash, line } });
   }
-  return changed;
+  // With the place and the newest, all rows are here unless there are more changes than that.
+  return changed.length > limit ? undefined : { changed, place: places.at(-1) ?? LOG_START };
 }
 
 /** Adds a key; the time of making is the database's. */

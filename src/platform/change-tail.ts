@@ -12,6 +12,11 @@ export interface LogPlace {
 /** Before the first change. */
 export const LOG_START: LogPlace = Object.freeze({ revision: 0, at: '' });
 
+/** Whether it is that very change, and not another that has its number since the database was set back. */
+export function isSamePlace(found: LogPlace | undefined, place: LogPlace): boolean {
+  return found?.revision === place.revision && found.at === place.at;
+}
+
 /** What a reader who follows needs to know of a change. */
 export interface ChangeHead extends LogPlace {
   readonly kind: string;
@@ -54,7 +59,7 @@ export async function headsAfter(
   }));
   if (place.revision === LOG_START.revision) return heads.slice(0, limit);
   const [first, ...after] = heads;
-  return first?.revision === place.revision && first.at === place.at ? after : undefined;
+  return isSamePlace(first, place) ? after : undefined;
 }
 
 /** The lines of the changes after one revision up to another, by revision; of those that are kept. */

@@ -1,4 +1,4 @@
-import { type RawBuilder, sql } from 'kysely';
+import { type QueryResult, type RawBuilder, sql } from 'kysely';
 import type { DatabaseTransaction } from './database.js';
 import type { Turns } from './turns.js';
 
@@ -25,13 +25,18 @@ export async function streamRows<Row>(
   { turns, signal }: Streaming,
 ): Promise<void> {
   await sql`DECLARE streamed_rows NO SCROLL CURSOR FOR ${select}`.execute(transaction);
-  const fetch = sql<Row>`FETCH ${sql.lit(FETCHED)} FROM streamed_rows`;
-  let fetching = fetch.execute(transaction);
+  const fetch = (): Promise<QueryResult<Row>> => {
+    const fetching = sql<Row>`FETCH ${sql.lit(FETCHED)} FROM streamed_rows`.execute(transaction);
+    // Awaited only once the rows before are taken: until then its failure is nobody's.
+    fetching.catch(() => undefined);
+    return fetching;
+  };
+  let fetching = fetch();
   for (;;) {
     const { rows } = await fetching;
     signal?.throwIfAborted();
     const isLast = rows.length < FETCHED;
-    if (!isLast) fetching = fetch.execute(transaction);
+    if (!isLast) fetching = fetch();
     for (const row of rows) {
       take(row);
       if (turns.isOver()) await turns.next();

@@ -229,19 +229,24 @@ class PolicyHolder implements CurrentPolicy {
     return { seen, building: undefined };
   }
 
-  /** The keys as they are now: changed where the log tells of it, read anew along with the policy. */
+  /** The keys as they are now; asked for where what was read of the log does not say that none changed. */
   async #keysAfter(
     changes: readonly ChangeHead[] | undefined,
     built: BuiltPolicy | undefined,
   ): Promise<LiveKeys> {
     const { database } = this.#options;
     const { signal } = this.#stopping;
-    if (changes === undefined || built !== undefined) return loadKeys(database, signal);
     const keys = this.#keys;
-    const isKnown = changes.every(
-      ({ kind, revision }) => !kind.startsWith('key.') || revision <= keys.revision,
-    );
-    return isKnown ? keys : followKeys(database, keys, signal);
+    if (changes === undefined) return loadKeys(database, signal);
+    const isCurrent =
+      built === undefined &&
+      // While a policy is built the keys run ahead of what is in force, and of what was read.
+      keys.place.revision <= this.#place.revision &&
+      changes.length < MAX_CHANGES &&
+      changes.every(({ kind }) => !kind.startsWith('key.'));
+    if (!isCurrent) return followKeys(database, keys, signal);
+    keys.reach(changes.at(-1) ?? this.#place);
+    return keys;
   }
 
   /**

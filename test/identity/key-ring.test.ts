@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import fc from 'fast-check';
 import { sql } from 'kysely';
 import { createAuditRecorder } from '../../src/audit/recorder.js';
@@ -10,7 +11,9 @@ import { installRootKey } from '../../src/identity/install-root-key.js';
 import { followKeys, LiveKeys, loadKeys } from '../../src/identity/key-ring.js';
 import { createKeyService, type KeyService } from '../../src/identity/key-service.js';
 import type { SystemRole } from '../../src/identity/system-roles.js';
-import { commitChange, latestRevision } from '../../src/platform/change-log.js';
+import { newestPlace } from '../../src/platform/change-tail.js';
+import { commitChange } from '../../src/platform/change-log.js';
+import { connectDatabase } from '../../src/platform/database.js';
 import { type TestDatabase, testDatabase } from '../support/database.js';
 
 const NOW = Date.parse('2026-11-23T12:00:00Z');
@@ -134,7 +137,7 @@ describe('the ring of live keys', () => {
     const late = await make('late');
     assert.equal(await followKeys(db.database, ring), ring);
 
-    assert.equal(ring.revision, late.revision);
+    assert.equal(ring.place.revision, late.revision);
     assert.equal(late.revision, revision + 1);
     assert.equal(callerOf(ended.key, ring), undefined);
     assert.throws(() => authenticateAgain(caller, ring, NOW), Unauthenticated);
@@ -165,6 +168,116 @@ describe('the ring of live keys', () => {
     assert.equal(ring.size, 1);
   });
 
+  it('takes a request that began with the former root key for nobody', async () => {
+    await installRootKey(db.database, 'the first root key of this test');
+    const ring = await loadKeys(db.database);
+    const caller = authenticate('Bearer the first root key of this test', ring, NOW);
+    authenticateAgain(caller, ring, NOW);
+    await installRootKey(db.database, 'the second root key of this test');
+    await followKeys(db.database, ring);
+    assert.throws(() => authenticateAgain(caller, ring, NOW), Unauthenticated);
+    assert.throws(() => authenticateAgain(caller, new LiveKeys(), NOW), Unauthenticated);
+  });
+
+  it('still knows who began a request before all keys were read anew', async () => {
+    const made = await make('kept');
+    const caller = authenticate(`Bearer ${made.key}`, await loadKeys(db.database), NOW);
+    authenticateAgain(caller, await loadKeys(db.database), NOW);
+  });
+
+  it('finds a secret that went from one key to another, in whatever order they are told', async () => {
+    for (const [from, to] of [
+      ['key_a', 'key_b'],
+      ['key_b', 'key_a'],
+    ] as const) {
+      const made = await make('moved');
+      await sql`UPDATE api_keys SET id = ${from}`.execute(db.database);
+      const ring = await loadKeys(db.database);
+      assert.equal(callerOf(made.key, ring), `key:${from}`);
+      await sql`UPDATE api_keys SET id = ${to}`.execute(db.database);
+      for (const key of [to, from]) {
+        await commitChange(db.database, async () => {
+          return {
+            change: { kind: 'key.created', actor: 'root', detail: { key } },
+            result: undefined,
+          };
+        });
+      }
+      assert.equal(await followKeys(db.database, ring), ring);
+      assert.equal(callerOf(made.key, ring), `key:${to}`);
+      await sql`DELETE FROM api_keys`.execute(db.database);
+    }
+  });
+
+  it('reads all anew where the database was set back and has gone on since', async () => {
+    const kept = await make('kept');
+    const lost = await make('lost');
+    const ring = await loadKeys(db.database);
+    assert.equal(callerOf(lost.key, ring), `key:${lost.id}`);
+    await sql`DELETE FROM change_log WHERE revision >= ${lost.revision}`.execute(db.database);
+    await sql`DELETE FROM api_keys WHERE id = ${lost.id}`.execute(db.database);
+    const { revision } = await keys.revoke(root, kept.id);
+    assert.equal(revision, lost.revision);
+    const anew = await followKeys(db.database, ring);
+    assert.notEqual(anew, ring);
+    assert.equal(callerOf(kept.key, anew), undefined);
+    assert.equal(callerOf(lost.key, anew), undefined);
+  });
+
+  it('misses no change that is made while all are read', async () => {
+    const made = await make('revoked meanwhile');
+    let isAsked = false;
+    const database = db.database.withPlugin({
+      transformQuery: ({ node }) => node,
+      transformResult: async ({ result }) => {
+        // Once the rows of the keys are on their way.
+        const [row] = result.rows;
+        if (!isAsked && row !== undefined && 'line' in row) {
+          isAsked = true;
+          await keys.revoke(root, made.id);
+          // The newest is no change of a key.
+          await commitChange(db.database, async () => {
+            return { change: { kind: 'rules.changed', actor: 'root' }, result: undefined };
+          });
+        }
+        return result;
+      },
+    });
+    const ring = await loadKeys(database);
+    assert.ok(isAsked);
+    await followKeys(db.database, ring);
+    assert.equal(callerOf(made.key, ring), undefined);
+  });
+
+  it('fails as one whose connection is lost while all are read, and as nobody else', async () => {
+    await makeMany(5_000);
+    const unhandled: unknown[] = [];
+    const note = (error: unknown) => unhandled.push(error);
+    process.on('unhandledRejection', note);
+    const own = connectDatabase(db.url, { onError: () => {} });
+    let isCut = false;
+    const database = own.database.withPlugin({
+      transformQuery: ({ node }) => node,
+      transformResult: async ({ result }) => {
+        const [row] = result.rows;
+        if (!isCut && row !== undefined && 'line' in row) {
+          isCut = true;
+          await db.pool.query(
+            `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+             WHERE datname = current_database() AND query LIKE 'FETCH%'`,
+          );
+        }
+        return result;
+      },
+    });
+    await assert.rejects(loadKeys(database));
+    assert.ok(isCut);
+    for (let turn = 0; turn < 10; turn += 1) await nextTurn();
+    process.off('unhandledRejection', note);
+    await own.close();
+    assert.deepEqual(unhandled, []);
+  });
+
   it('remembers no more than it may, and nothing of what it does not know', async () => {
     await makeMany(MOST + 500);
     const ring = await loadKeys(db.database);
@@ -188,7 +301,7 @@ describe('the ring of live keys', () => {
     const anew = await followKeys(db.database, many);
     assert.notEqual(anew, many);
     assert.equal(anew.size, 1_001);
-    assert.equal(anew.revision, last.revision);
+    assert.equal(anew.place.revision, last.revision);
     assert.equal(callerOf('key 1000', anew), 'key:key_1000');
     assert.equal(callerOf(last.key, anew), `key:${last.id}`);
   });
@@ -233,7 +346,7 @@ describe('the ring of live keys', () => {
           assert.deepEqual(ring.find(sha256(key)), anew.find(sha256(key)));
         }
         assert.equal(ring.size, anew.size);
-        assert.ok(ring.revision <= (await latestRevision(db.database)));
+        assert.deepEqual(ring.place, await newestPlace(db.database));
       }),
       { numRuns: 15 },
     );
