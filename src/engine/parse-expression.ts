@@ -182,7 +182,7 @@ class Parser {
       return { kind: 'literal', value: null, at: token.at };
     }
     const after = this.#peek();
-    // jsep reads `this` as a value in every place; a call of it is refused as any name that is not known.
+    // A call of `this` would be one of a value, as jsep reads it.
     if (isSign(after, '(') && name !== 'this') {
       this.#next += 1;
       return { kind: 'call', name, args: this.#arguments(')'), at: token.at };
@@ -229,7 +229,13 @@ class Parser {
     }
     // node-casbin refuses these names, and more that merely end or begin so, when it evaluates.
     // The first name is no word by itself: Casbin makes `r_true` of `r.true`.
-    if (!isReadableName(token.value) || (depth > 0 && WORDS_OF_VALUES.has(token.value))) {
+    if (depth > 0 && WORDS_OF_VALUES.has(token.value)) {
+      throw new ExpressionError(
+        token.at,
+        `the member \`${token.value}\` cannot be read: Casbin takes the word for a value; send it by another name`,
+      );
+    }
+    if (!isReadableName(token.value)) {
       throw new ExpressionError(token.at, `the member \`${token.value}\` cannot be read`);
     }
     this.#next += 1;

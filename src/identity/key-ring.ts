@@ -156,7 +156,11 @@ function storedKey([id, tenant, user, person, roles, expiresAt]: HeldKey): Store
     // A role of a later version, left behind by a rollback, gives nothing.
     systemRoles: Object.freeze(roles.filter(isSystemRole)),
   };
-  return Object.freeze({ caller: Object.freeze(caller), expiresAt: expiresAt ?? undefined });
+  return Object.freeze({
+    caller: Object.freeze(caller),
+    // As a number: JSON has the ends of time, `infinity` in Postgres, as text.
+    expiresAt: expiresAt === null ? undefined : Number(expiresAt),
+  });
 }
 
 /** What a caller with the key of this id is called. */

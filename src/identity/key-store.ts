@@ -44,7 +44,7 @@ export type HeldKey = readonly [
   user: string | null,
   person: string,
   roles: readonly string[],
-  expiresAt: number | null,
+  expiresAt: number | 'Infinity' | '-Infinity' | null,
 ];
 
 const HASH = sql<string>`encode(hash, 'hex')`;

@@ -297,7 +297,7 @@ describe('the expression parser', () => {
   it('refuses members that jsep reads as values, which would be looked up as `undefined`', () => {
     for (const word of ['true', 'false', 'null', 'this']) {
       for (const place of ['matcher', 'rule value'] as const) {
-        const refusal = `6: the member \`${word}\` cannot be read`;
+        const refusal = `6: the member \`${word}\` cannot be read: Casbin takes the word for a value; send it by another name`;
         assert.equal(faultOf(`r.sub.${word}`, place), refusal);
         assert.equal(faultOf(`r.sub.${word}.x == 1`, place), refusal);
         assert.equal(faultOf(`r.${word} == p.${word}`, place), 'accepted');

@@ -3,30 +3,21 @@ import { createHash } from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import fc from 'fast-check';
 import { sql } from 'kysely';
-import { createAuditRecorder } from '../../src/audit/recorder.js';
 import { Unauthenticated } from '../../src/errors.js';
 import { authenticate, authenticateAgain } from '../../src/identity/authenticate.js';
-import type { Caller } from '../../src/identity/caller.js';
 import { installRootKey } from '../../src/identity/install-root-key.js';
 import { followKeys, LiveKeys, loadKeys } from '../../src/identity/key-ring.js';
-import { createKeyService, type KeyService } from '../../src/identity/key-service.js';
+import type { KeyService } from '../../src/identity/key-service.js';
 import type { SystemRole } from '../../src/identity/system-roles.js';
 import { newestPlace } from '../../src/platform/change-tail.js';
 import { commitChange } from '../../src/platform/change-log.js';
 import { connectDatabase } from '../../src/platform/database.js';
+import { keyServiceOn, ROOT } from '../support/keys.js';
 import { type TestDatabase, testDatabase } from '../support/database.js';
 
 const NOW = Date.parse('2026-11-23T12:00:00Z');
 /** As many as the ring remembers. */
 const MOST = 10_000;
-
-const root: Caller = {
-  id: 'root',
-  tenant: undefined,
-  user: undefined,
-  person: 'key:root',
-  systemRoles: ['platform_admin'],
-};
 
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
 
@@ -38,22 +29,7 @@ describe('the ring of live keys', () => {
     db = await testDatabase();
   });
   beforeEach(() => {
-    const clock = { now: () => NOW };
-    const audit = createAuditRecorder({
-      database: db.database,
-      mode: 'buffered',
-      log: { warn: () => {}, error: () => {} },
-      clock,
-    });
-    keys = createKeyService({
-      database: db.database,
-      audit,
-      clock,
-      current: {
-        snapshot: { engine: { isRole: () => false }, settings: { rolesAsSubjects: false } },
-        catchUp: async () => {},
-      },
-    });
+    keys = keyServiceOn(db.database, { now: () => NOW });
   });
   afterEach(async () => {
     await sql`DELETE FROM api_keys`.execute(db.database);
@@ -63,7 +39,7 @@ describe('the ring of live keys', () => {
   after(() => db.close());
 
   const make = (name: string, more: { expires_at?: string; roles?: SystemRole[] } = {}) =>
-    keys.create(root, { name, tenant: 'acme', roles: ['service'], ...more });
+    keys.create(ROOT, { name, tenant: 'acme', roles: ['service'], ...more });
 
   /** Keys `key 1` and so on, and a change in the log for each, as so many calls would leave them. */
   async function makeMany(count: number): Promise<void> {
@@ -87,7 +63,7 @@ describe('the ring of live keys', () => {
   };
 
   it('makes of a key the caller that it was made for, and remembers it', async () => {
-    const made = await keys.create(root, {
+    const made = await keys.create(ROOT, {
       name: 'for Ana',
       tenant: 'ac"me',
       user: 'ana\\ ü\u2028',
@@ -124,6 +100,22 @@ describe('the ring of live keys', () => {
     }
   });
 
+  it('takes the ends of time for what they are', async () => {
+    const [ever, never] = [await make('ever'), await make('never')];
+    for (const [{ id }, end] of [
+      [ever, 'infinity'],
+      [never, '-infinity'],
+    ] as const) {
+      await sql`UPDATE api_keys SET expires_at = ${end} WHERE id = ${id}`.execute(db.database);
+    }
+    const ring = await loadKeys(db.database);
+    assert.equal(ring.find(sha256(ever.key))?.expiresAt, Number.POSITIVE_INFINITY);
+    assert.deepEqual(
+      [callerOf(ever.key, ring), callerOf(never.key, ring)],
+      [`key:${ever.id}`, undefined],
+    );
+  });
+
   it('takes a new key, and forgets one that is revoked, without reading the others', async () => {
     const kept = await make('kept');
     const ended = await make('ended');
@@ -133,7 +125,7 @@ describe('the ring of live keys', () => {
 
     // Nothing told of this: who reads the others sees it.
     await sql`DELETE FROM api_keys WHERE id = ${kept.id}`.execute(db.database);
-    const { revision } = await keys.revoke(root, ended.id);
+    const { revision } = await keys.revoke(ROOT, ended.id);
     const late = await make('late');
     assert.equal(await followKeys(db.database, ring), ring);
 
@@ -150,7 +142,7 @@ describe('the ring of live keys', () => {
     const made = await make('gone');
     const ring = await followKeys(db.database, new LiveKeys());
     assert.equal(callerOf(made.key, ring), `key:${made.id}`);
-    await keys.revoke(root, made.id);
+    await keys.revoke(ROOT, made.id);
     await sql`DELETE FROM api_keys`.execute(db.database);
     await followKeys(db.database, ring);
     assert.equal(callerOf(made.key, ring), undefined);
@@ -216,7 +208,7 @@ describe('the ring of live keys', () => {
     assert.equal(callerOf(lost.key, ring), `key:${lost.id}`);
     await sql`DELETE FROM change_log WHERE revision >= ${lost.revision}`.execute(db.database);
     await sql`DELETE FROM api_keys WHERE id = ${lost.id}`.execute(db.database);
-    const { revision } = await keys.revoke(root, kept.id);
+    const { revision } = await keys.revoke(ROOT, kept.id);
     assert.equal(revision, lost.revision);
     const anew = await followKeys(db.database, ring);
     assert.notEqual(anew, ring);
@@ -234,7 +226,7 @@ describe('the ring of live keys', () => {
         const [row] = result.rows;
         if (!isAsked && row !== undefined && 'line' in row) {
           isAsked = true;
-          await keys.revoke(root, made.id);
+          await keys.revoke(ROOT, made.id);
           // The newest is no change of a key.
           await commitChange(db.database, async () => {
             return { change: { kind: 'rules.changed', actor: 'root' }, result: undefined };
@@ -332,7 +324,7 @@ describe('the ring of live keys', () => {
         for (const [what, which] of steps) {
           const one = made[which % Math.max(made.length, 1)];
           if (what === 'make') made.push(await make(`key ${which}`));
-          else if (what === 'revoke' && one !== undefined) await keys.revoke(root, one.id);
+          else if (what === 'revoke' && one !== undefined) await keys.revoke(ROOT, one.id);
           else if (what === 'call' && one !== undefined) callerOf(one.key, ring);
           else if (what === 'follow') ring = await followKeys(db.database, ring);
           else if (what === 'root') {

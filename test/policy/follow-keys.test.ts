@@ -1,13 +1,11 @@
 import assert from 'node:assert/strict';
 import { sql } from 'kysely';
-import { createAuditRecorder } from '../../src/audit/recorder.js';
 import { credentialHash } from '../../src/identity/authenticate.js';
-import type { Caller } from '../../src/identity/caller.js';
-import { createKeyService, type KeyService } from '../../src/identity/key-service.js';
+import type { KeyService } from '../../src/identity/key-service.js';
 import type { MadeKey } from '../../src/identity/key-view.js';
-import { systemClock } from '../../src/platform/clock.js';
 import { commitChange } from '../../src/platform/change-log.js';
 import { createCurrentPolicy, type CurrentPolicy } from '../../src/policy/current-policy.js';
+import { keyServiceOn, ROOT } from '../support/keys.js';
 import {
   bundleOf,
   type PolicyFixture,
@@ -17,14 +15,6 @@ import {
 } from './support.js';
 
 const RULES = 'p, editor, acme, document:*, write, allow\ng, alice, editor, acme\n';
-const root: Caller = {
-  id: 'root',
-  tenant: undefined,
-  user: undefined,
-  person: 'key:root',
-  systemRoles: ['platform_admin'],
-};
-
 describe('following keys', () => {
   let fixture: PolicyFixture;
   let keys: KeyService;
@@ -39,19 +29,7 @@ describe('following keys', () => {
     const { database } = fixture.db;
     await sql`DELETE FROM api_keys`.execute(database);
     await fixture.service.apply({ files: bundleOf(RULES), actor: 'root' });
-    keys = createKeyService({
-      database,
-      audit: createAuditRecorder({
-        database,
-        mode: 'buffered',
-        log: silentLog,
-        clock: systemClock,
-      }),
-      current: {
-        snapshot: { engine: { isRole: () => false }, settings: { rolesAsSubjects: false } },
-        catchUp: async () => {},
-      },
-    });
+    keys = keyServiceOn(database);
     onRows = undefined;
     const watched = database.withPlugin({
       transformQuery: ({ node }) => node,
@@ -68,7 +46,7 @@ describe('following keys', () => {
   });
   after(() => fixture.close());
 
-  const make = (): Promise<MadeKey> => keys.create(root, { name: 'x', tenant: 'acme', roles: [] });
+  const make = (): Promise<MadeKey> => keys.create(ROOT, { name: 'x', tenant: 'acme', roles: [] });
   const isKnown = ({ key }: MadeKey): boolean =>
     follower.snapshot.keys.find(credentialHash(key)) !== undefined;
 
@@ -137,7 +115,7 @@ describe('following keys', () => {
     const ghost = await make();
     await follower.catchUp();
     await setBackTo(ghost.revision - 1, ghost);
-    const { revision } = await keys.revoke(root, victim.id);
+    const { revision } = await keys.revoke(ROOT, victim.id);
     assert.equal(revision, ghost.revision);
     await follower.catchUp();
     assert.deepEqual([isKnown(victim), isKnown(ghost)], [false, false]);
@@ -151,7 +129,7 @@ describe('following keys', () => {
     await follower.catchUpKeys();
     assert.ok(ghosts.every(isKnown));
     await setBackTo(ghosts[0].revision - 1, ...ghosts);
-    await keys.revoke(root, victim.id);
+    await keys.revoke(ROOT, victim.id);
     await changeOther();
     await follower.catchUpKeys();
     assert.deepEqual([victim, ...ghosts].map(isKnown), [false, false, false, false]);
@@ -173,11 +151,11 @@ describe('following keys', () => {
     const [first, second] = [await make(), await make()];
     await follower.start();
     for (let change = 0; change < 1_000; change += 1) await changeOther();
-    await keys.revoke(root, first.id);
+    await keys.revoke(ROOT, first.id);
     const end = await holdRules();
     await follower.catchUpKeys();
     assert.deepEqual([isKnown(first), isKnown(second)], [false, true]);
-    await keys.revoke(root, second.id);
+    await keys.revoke(ROOT, second.id);
     await follower.catchUpKeys();
     assert.deepEqual([isKnown(first), isKnown(second)], [false, false]);
     await end();
@@ -193,7 +171,7 @@ describe('following keys', () => {
     onRows = async ([row]) => {
       if (typeof row !== 'object' || row === null || !('line' in row)) return;
       onRows = undefined;
-      await keys.revoke(root, victim.id);
+      await keys.revoke(ROOT, victim.id);
       await changeOther();
     };
     await follower.catchUp();
@@ -205,7 +183,7 @@ describe('following keys', () => {
     const victim = await make();
     await follower.start();
     const building = await holdBuilding();
-    await keys.revoke(root, victim.id);
+    await keys.revoke(ROOT, victim.id);
     const made = await make();
     await building.end();
     await building.caughtUp;
